@@ -1,0 +1,32 @@
+"""What DHCP told us (fabric.md 1.3, guest.md 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route to add: destination in CIDR form, gateway as dotted text."""
+
+    destination: str
+    gateway: str
+
+
+@dataclass(frozen=True)
+class DhcpOffer:
+    endpoint: str | None = None
+    gateway: str | None = None
+    routes: tuple[Route, ...] = ()
+
+
+@dataclass(frozen=True)
+class RouteEntry:
+    """One line of the kernel's IPv4 routing table; addresses as dotted text."""
+
+    interface: str
+    destination: str
+    gateway: str
+    mask: str
+    flags: int
+    metric: int

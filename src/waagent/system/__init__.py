@@ -1,0 +1,1 @@
+"""The one door to this machine: actions as data, ports for conversations."""
