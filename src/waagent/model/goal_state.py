@@ -126,7 +126,7 @@ class GoalState:
     fetched_at: datetime
     hosting: HostingEnvironment = HostingEnvironment()
     certificates: tuple[CertificateSummary, ...] = ()
-    remote_access: "RemoteAccess | None" = None
+    remote_access: RemoteAccess | None = None
     fast_track_supported: bool = False
 
 
