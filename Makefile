@@ -1,0 +1,47 @@
+# Everything a newcomer, the continuous integration and a packager run. `make help` lists it.
+SHELL := /bin/bash
+PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
+BIN := .venv/bin
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test test-slow check format bench deb clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## install what the lab and the tests need (Debian packages as root, Python packages into .venv)
+
+.venv/.ready: pyproject.toml packaging/setup-debian.sh
+	@bash packaging/setup-debian.sh
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+lab: setup ## run the main job: first boot of a sandbox guest on the embedded fabric
+	@$(BIN)/fabriclab run first-boot
+
+test: setup check ## all tests but the slow ones: units, contracts, architecture, scenarios in guests
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow"
+
+test-slow: setup ## the slow tests: other agents from the registry, packages installed into other roots
+	@$(BIN)/python -m pytest -q -m slow
+
+check: setup ## ruff, mypy --strict and the layer rules
+	@$(BIN)/ruff check src tests packaging
+	@$(BIN)/ruff format --check --quiet src tests packaging
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+format: setup ## let ruff put every file in order
+	@$(BIN)/ruff check --fix src tests packaging
+	@$(BIN)/ruff format src tests packaging
+
+bench: setup ## our agent beside Debian's in the same lab: times, memory, requests
+	@$(BIN)/fabriclab bench
+
+deb: ## build dist/waagent_<version>_all.deb
+	@bash packaging/deb/build.sh
+
+clean: ## remove what the other targets made
+	@rm -rf .venv .lab build dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# The Debian packages that the lab, the tests and the package build use. Installs only what is missing, starts no service.
+set -euo pipefail
+
+packages=(
+  python3 python3-venv python3-urllib3 python3-defusedxml          # the agent and its two libraries, as a guest has them
+  iproute2 procps passwd openssl openssh-client openssh-server sudo  # what provisioning works with
+  e2fsprogs fdisk parted util-linux mount fuseiso eject              # disks and the provisioning medium
+)
+missing=()
+for name in "${packages[@]}"; do
+  [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" != 0 ]; then
+  echo "These Debian packages are missing and only root can install them: ${missing[*]}" >&2
+  exit 1
+fi
+echo "installing ${#missing[@]} Debian packages: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 # policy: a package that brings a service does not start it here
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
