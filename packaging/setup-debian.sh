@@ -3,9 +3,10 @@
 set -euo pipefail
 
 packages=(
-  python3 python3-venv python3-urllib3 python3-defusedxml          # the agent and its two libraries, as a guest has them
+  python3 python3-venv python3-urllib3 python3-defusedxml            # the agent and its two libraries, as a guest has them
   iproute2 procps passwd openssl openssh-client openssh-server sudo  # what provisioning works with
   e2fsprogs fdisk parted util-linux mount fuseiso eject              # disks and the provisioning medium
+  mmdebstrap                                                         # roots of their own for other agents
 )
 missing=()
 for name in "${packages[@]}"; do
@@ -18,6 +19,11 @@ if [ "$(id -u)" != 0 ]; then
   exit 1
 fi
 echo "installing ${#missing[@]} Debian packages: ${missing[*]}"
-export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 # policy: a package that brings a service does not start it here
+if [ ! -e /usr/sbin/policy-rc.d ]; then # nothing that comes with a service starts it on the machine of a developer
+  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+  chmod 755 /usr/sbin/policy-rc.d
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+fi
+export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -14,7 +14,7 @@ def _distribution() -> tuple[str, str]:
     fields: dict[str, str] = {}
     for path in ("/etc/os-release", "/usr/lib/os-release"):
         try:
-            with open(path, encoding="utf-8", errors="replace") as stream:  # noqa: PTH123
+            with open(path, encoding="utf-8", errors="replace") as stream:
                 for line in stream:
                     key, separator, value = line.strip().partition("=")
                     if separator:
