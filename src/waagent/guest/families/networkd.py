@@ -1,0 +1,52 @@
+"""Systems of systemd-networkd: Flatcar, Azure Linux, Arch, Clear, Photon, Chainguard. Most images own their sshd_config."""
+
+from dataclasses import replace
+
+from waagent.guest.families.redhat import DISABLE, ENABLE
+from waagent.guest.profile import NETWORKD_LEASES, SYSTEMCTL, Guest, Identity
+
+ARCH = Guest(
+    family="arch",
+    service_control=SYSTEMCTL,
+    sshd_config_edited=False,
+    unit_directory="/usr/lib/systemd/system",
+    dhcp_processes=("pidof", "systemd-networkd"),
+    dhcp_stop=("systemctl", "stop", "systemd-networkd"),
+    dhcp_start=("systemctl", "start", "systemd-networkd"),
+    network_start=("systemctl", "start", "systemd-networkd"),
+    lease_sources=NETWORKD_LEASES,
+    remote_users=True,
+    forget_machine_id=True,
+)
+COREOS = replace(
+    ARCH,
+    family="coreos",
+    unit_directory="/lib/systemd/system",
+    dhcp_processes=("systemctl", "show", "-p", "MainPID", "--value", "systemd-networkd"),
+    ordinary_users=("core",),
+)
+CLEAR = replace(ARCH, family="clear", forget_machine_id=False)
+PHOTON = replace(CLEAR, family="photon", sshd_restart=("systemctl", "restart", "sshd"), remote_users=False)
+AZURE_LINUX = replace(PHOTON, family="azurelinux", service_register=ENABLE, service_unregister=DISABLE, remote_users=True)
+CHAINGUARD = replace(
+    CLEAR, family="chainguard", sshd_config_edited=True, dhcp_stop=(), dhcp_start=(), network_start=ARCH.network_start
+)
+_BY_ID = {
+    "arch": ARCH,
+    "archarm": ARCH,
+    "flatcar": COREOS,
+    "coreos": COREOS,
+    "photonos": PHOTON,
+    "photon": PHOTON,
+    "mariner": AZURE_LINUX,
+    "azurelinux": AZURE_LINUX,
+    "chainguard": CHAINGUARD,
+}
+
+
+def select(identity: Identity) -> Guest | None:
+    if "clear linux" in identity.full_name.lower() or identity.id == "clear-linux-os":
+        return CLEAR
+    if identity.code_name.lower() in ("coreos", "flatcar"):
+        return COREOS
+    return _BY_ID.get(identity.id)

@@ -1,0 +1,30 @@
+"""Our own service and sshd's (guest.md 2.8 and 9.3)."""
+
+from __future__ import annotations
+
+from waagent.guest.profile import Guest, filled
+from waagent.system.action import Plan, Run
+
+
+def control(guest: Guest, verb: str) -> Plan:
+    """start, stop or restart our service; empty where no command is known to do so."""
+    if not guest.service_control:
+        return ()
+    argv = filled(guest.service_control, verb=verb, name=guest.service_name)
+    return (Run(argv, why=f"{verb} {guest.service_name}", timeout=120.0),)
+
+
+def register(guest: Guest) -> Plan:
+    """Have our service started at boot."""
+    return tuple(Run(filled(argv, name=guest.service_name), why="start at boot") for argv in guest.service_register)
+
+
+def unregister(guest: Guest) -> Plan:
+    return tuple(Run(filled(argv, name=guest.service_name), why="not start at boot") for argv in guest.service_unregister)
+
+
+def restart_sshd(guest: Guest) -> Plan:
+    """Make sshd take its new keys and settings; systems that start it per connection need nothing."""
+    if not guest.sshd_restart:
+        return ()
+    return (Run(guest.sshd_restart, optional=True, why="have sshd take its new keys and settings"),)
