@@ -9,8 +9,8 @@ a unicast reply. After any wire server error the lease files are ignored for the
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
@@ -18,7 +18,7 @@ from waagent.fabric import leases
 from waagent.fabric.dhcp import Surroundings, probe
 from waagent.fabric.leases import LeaseSources
 from waagent.model.failure import CommandFailure, DocumentFailure, ExchangeFailure, Failure, SystemFailure
-from waagent.model.network import Route, RouteEntry
+from waagent.model.network import DhcpOffer, Route, RouteEntry
 from waagent.system.port import System
 
 KNOWN_ADDRESS = "168.63.129.16"
@@ -80,45 +80,7 @@ class Discovery:
 
     def _search(self) -> Endpoint:
         causes: list[Failure] = []
-        if not self._dhcp_wanted:
-            return self._proved((Endpoint(KNOWN_ADDRESS, "known"),), causes)
-        if has_route(routes_text(self._system)):
-            return self._proved((Endpoint(KNOWN_ADDRESS, "route"),), causes)
-        if not self._skip_leases:
-            address = leases.look(self._system, self._sources)
-            if address is not None:
-                try:
-                    return self._proved((Endpoint(address, "lease"),), causes)
-                except ExchangeFailure:
-                    self._skip_leases = True
-        return self._ask(causes)
-
-    def _ask(self, causes: list[Failure]) -> Endpoint:
-        """Our own exchange, and after it failed the known address, once."""
-        broadcast, self._probed = self._probed, True
-        offer = None
-        try:
-            offer = probe(
-                self._system,
-                identifier=self._identifier(),
-                broadcast=broadcast,
-                interface=primary_interface(self._system),
-                surroundings=self._surroundings,
-                default_route=has_default_route(routes_text(self._system)),
-            )
-            if offer.endpoint is not None:
-                return self._proved((Endpoint(offer.endpoint, "dhcp", offer.gateway, offer.routes),), causes)
-            causes.append(ExchangeFailure("the DHCP answer names no wire server (option 245)"))
-        except (ExchangeFailure, SystemFailure) as failure:
-            if failure.causes != tuple(causes):
-                causes.append(failure)
-        last = Endpoint(KNOWN_ADDRESS, "last resort")
-        if offer is not None:
-            last = replace(last, gateway=offer.gateway, routes=offer.routes)
-        return self._proved((last,), causes)
-
-    def _proved(self, candidates: tuple[Endpoint, ...], causes: list[Failure]) -> Endpoint:
-        for candidate in candidates:
+        for candidate in self._candidates(causes):
             try:
                 self._believe(candidate.address)
             except (ExchangeFailure, DocumentFailure) as failure:
@@ -127,6 +89,43 @@ class Discovery:
             self._system.log.info(f"the wire server is {candidate.address} (found by: {candidate.source})")
             return candidate
         raise ExchangeFailure("no wire server was found", causes=tuple(causes))
+
+    def _candidates(self, causes: list[Failure]) -> Iterator[Endpoint]:
+        """What to try, in order; a later candidate is only looked for when the former has not proved itself."""
+        if not self._dhcp_wanted:
+            yield Endpoint(KNOWN_ADDRESS, "known")
+            return
+        if has_route(routes_text(self._system)):
+            yield Endpoint(KNOWN_ADDRESS, "route")
+            return
+        if not self._skip_leases:
+            address = leases.look(self._system, self._sources)
+            if address is not None:
+                yield Endpoint(address, "lease")
+                self._skip_leases = True
+        offer = DhcpOffer()
+        try:
+            offer = self._ask()
+        except (ExchangeFailure, SystemFailure) as failure:
+            causes.append(failure)
+        if offer.endpoint is not None:
+            yield Endpoint(offer.endpoint, "dhcp", offer.gateway, offer.routes)
+        elif not causes:
+            causes.append(ExchangeFailure("the DHCP answer names no wire server (option 245)"))
+        if offer.endpoint != KNOWN_ADDRESS:
+            yield Endpoint(KNOWN_ADDRESS, "last resort", offer.gateway, offer.routes)
+
+    def _ask(self) -> DhcpOffer:
+        """One exchange of our own; only the first of a process asks for a unicast answer."""
+        broadcast, self._probed = self._probed, True
+        return probe(
+            self._system,
+            identifier=self._identifier(),
+            broadcast=broadcast,
+            interface=primary_interface(self._system),
+            surroundings=self._surroundings,
+            default_route=has_default_route(routes_text(self._system)),
+        )
 
 
 def random_identifier() -> bytes:

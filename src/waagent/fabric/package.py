@@ -1,0 +1,207 @@
+"""Downloads: version lists, packages and the artifacts profile, by two channels (fabric.md 5.6).
+
+*Direct* asks storage itself, through the proxy if one is configured; *host* asks the host plugin to fetch. The process
+starts with direct; when one channel fails and the other works, the other becomes the default for everything that
+follows, in memory only (trap 32). The copies of a document are tried in random order for five minutes at most.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from waagent.codec import version_list
+from waagent.fabric.exchange import Exchange, require
+from waagent.fabric.hostgaplugin import HostPlugin
+from waagent.model.extension import PackageVersion
+from waagent.model.failure import DocumentFailure, ExchangeFailure, ExtensionFailure, Failure, SystemFailure
+from waagent.model.secret import redact
+from waagent.system.port import Request
+
+TOTAL_SECONDS = 300.0
+PACKAGE_LIMIT = 2 * 1024 * 1024 * 1024
+DOWNLOAD_FAILED = 1001
+
+
+class Route(enum.Enum):
+    """By which way a document comes."""
+
+    DIRECT = "Direct"
+    HOST = "HostGAPlugin"
+
+    @property
+    def other(self) -> Route:
+        return Route.HOST if self is Route.DIRECT else Route.DIRECT
+
+
+@dataclass
+class Default:
+    """The process-wide default channel, shared by every ``Packages`` of a process."""
+
+    route: Route = Route.DIRECT
+    changed: Callable[[Route], object] = field(default=lambda route: None)
+    """Told of a change, for the telemetry event ``DefaultChannelChange``."""
+
+    def settle(self, route: Route) -> None:
+        if route is not self.route:
+            self.route = route
+            self.changed(route)
+
+
+class Packages:
+    """Fetches what goal states name by lists of equivalent addresses."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        host: HostPlugin,
+        default: Default | None = None,
+        shuffle: Callable[[list[str]], None] = random.shuffle,
+    ) -> None:
+        self._exchange = exchange
+        self._system = exchange.system
+        self._host = host
+        self._default = default or Default()
+        self._shuffle = shuffle
+        self._manifest_uri: str | None = None
+
+    def version_list(self, uris: Sequence[str], *, fast_track: bool = False) -> tuple[PackageVersion, ...]:
+        """The versions a manifest lists. Errors: ``ExtensionFailure`` (code -1) when no address gave one."""
+        return version_list.parse(self.manifest(uris, fast_track=fast_track))
+
+    def manifest(self, uris: Sequence[str], *, fast_track: bool = False) -> bytes:
+        """The text of a manifest that could be parsed; its address is remembered for the packages it names."""
+        found: list[bytes] = []
+
+        def attempt(uri: str, route: Route) -> None:
+            data = self._document(uri, route, fast_track)
+            version_list.parse(data)
+            found.append(data)
+
+        self._manifest_uri = self._first(uris, attempt, "manifest", code=-1)
+        return found[-1]
+
+    def profile(self, url: str) -> bytes:
+        """The artifacts profile blob; never with the verify header. Errors: ``ExchangeFailure`` with both causes."""
+        found: list[bytes] = []
+        self._either(url, lambda uri, route: found.append(self._document(uri, route, False)))
+        return found[-1]
+
+    def download(
+        self,
+        uris: Sequence[str],
+        destination: str,
+        accept: Callable[[str], object],
+        manifest_uri: str | None = None,
+        *,
+        fast_track: bool = False,
+    ) -> str:
+        """Stream a package to ``destination`` (0600) and have ``accept(path)`` check it; the address that worked.
+
+        When ``accept`` raises a ``Failure``, or a download breaks off, the file is removed and the next address is
+        tried. ``manifest_uri`` defaults to the address of the last manifest. Errors: ``ExtensionFailure`` with code 1001
+        and every cause.
+        """
+        manifest_uri = manifest_uri or self._manifest_uri
+
+        def fetch(uri: str, route: Route) -> None:
+            self._stream(uri, route, destination, manifest_uri, fast_track)
+
+        def attempt(uri: str) -> None:
+            try:
+                self._either(uri, fetch)
+                accept(destination)
+            except Failure:
+                self._system.files.remove(destination)
+                raise
+
+        return self._each(uris, attempt, "package", DOWNLOAD_FAILED)
+
+    # -- which address, which channel
+
+    def _first(self, uris: Sequence[str], attempt: Callable[[str, Route], None], what: str, code: int) -> str:
+        return self._each(uris, lambda uri: self._either(uri, attempt), what, code)
+
+    def _each(self, uris: Sequence[str], attempt: Callable[[str], None], what: str, code: int) -> str:
+        """Try the addresses in random order; five minutes are checked before each (fabric.md 5.6)."""
+        order = [uri for uri in uris if uri]
+        self._shuffle(order)
+        causes: list[Failure] = []
+        end = self._system.clock.monotonic() + TOTAL_SECONDS
+        for uri in order:
+            if self._system.clock.monotonic() > end:
+                causes.append(ExchangeFailure(f"{TOTAL_SECONDS:g} s have passed; {len(order)} addresses were not all tried"))
+                break
+            try:
+                attempt(uri)
+                return uri
+            except Failure as failure:
+                self._system.log.verbose(f"{what} {redact(uri)}: {failure}")
+                causes.append(failure)
+        reason = f"Failed to download the {what} from all URIs" if order else f"The {what} has no URI"
+        raise ExtensionFailure("ExtensionDownloadError", reason, code=code, causes=tuple(causes))
+
+    def _either(self, uri: str, attempt: Callable[[str, Route], None]) -> None:
+        """Try the default channel, then the other, which becomes the default when only it works."""
+        causes: list[Failure] = []
+        for route in (self._default.route, self._default.route.other):
+            try:
+                attempt(uri, route)
+            except (ExchangeFailure, DocumentFailure) as failure:
+                causes.append(failure)
+                continue
+            self._default.settle(route)
+            return
+        raise ExchangeFailure(f"{redact(uri)}: neither channel worked", causes=tuple(causes))
+
+    # -- one request
+
+    def _document(self, uri: str, route: Route, fast_track: bool) -> bytes:
+        if route is Route.HOST:
+            return self._host.artifact(uri, fast_track=fast_track)
+        answer = self._exchange.send("document", Request("GET", uri, proxied=True))
+        return require(answer, f"GET {redact(uri)}").body
+
+    def _stream(self, uri: str, route: Route, destination: str, manifest_uri: str | None, fast_track: bool) -> None:
+        target = _Target(self._system.files.create, self._system.files.remove, destination)
+        try:
+            target.begin()
+            if route is Route.HOST:
+                self._host.artifact(
+                    uri, package=True, manifest_uri=manifest_uri, fast_track=fast_track,
+                    sink=target.take, restart=target.begin, limit=PACKAGE_LIMIT,
+                )  # fmt: skip
+            else:
+                request = Request("GET", uri, sink=target.take, limit=PACKAGE_LIMIT, proxied=True)
+                require(self._exchange.send("package", request, restart=target.begin), f"GET {redact(uri)}")
+        except OSError as error:
+            raise SystemFailure(f"{destination}: {error.strerror or error}") from error
+        finally:
+            target.end()
+
+
+class _Target:
+    """The file a download goes to; ``begin`` starts it anew before each attempt."""
+
+    def __init__(self, create: Callable[..., BinaryIO], remove: Callable[[str], None], path: str) -> None:
+        self._create = create
+        self._remove = remove
+        self._path = path
+        self._stream: BinaryIO | None = None
+
+    def begin(self) -> None:
+        self.end()
+        self._remove(self._path)
+        self._stream = self._create(self._path, 0o600)
+
+    def take(self, piece: bytes) -> None:
+        assert self._stream is not None
+        self._stream.write(piece)
+
+    def end(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
