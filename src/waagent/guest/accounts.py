@@ -124,16 +124,20 @@ def set_password(guest: Guest, name: str, hashed: Secret, *, tools: frozenset[st
     return (Run(("chpasswd", "-e"), stdin=Secret(f"{name}:{hashed.reveal()}\n"), why=why),)
 
 
-def lock_root(guest: Guest, password_path: str, shadow: str | None) -> Plan:
-    """Leave root without a password that anybody could type (guest.md 2.11); never an empty one."""
+def lock_root(guest: Guest, password_path: str, *, empty: bool = False) -> Plan:
+    """Leave root without a password that anybody could type (guest.md 2.11); never an empty one.
+
+    The file is edited by a command, not replaced by a text: accounts are made between planning and applying. ``empty``
+    says that the file is missing or empty, so that there is no line to edit.
+    """
     why = "disable the root password"
     if guest.account_tool is AccountTool.PW:
         return (Run(("pw", "usermod", "root", "-h", "-"), why=why),)
     if guest.account_tool is AccountTool.OPENBSD:
         return (Run(("usermod", "-p", "*", "root"), why=why),)
-    others = [line for line in (shadow or "").splitlines() if not line.startswith("root:")]
-    text = "\n".join([LOCKED_ROOT, *others]) + "\n"
-    return (WriteFile(password_path, Secret(text), mode=None if shadow is not None else 0o600, why=why),)
+    if empty:
+        return (WriteFile(password_path, f"{LOCKED_ROOT}\n".encode(), mode=0o600, why=why),)
+    return (Run(("sed", "-i", "-e", f"1i\\{LOCKED_ROOT}", "-e", "/^root:/d", password_path), why=why),)
 
 
 def salt(random: bytes, length: int) -> str:

@@ -1,0 +1,193 @@
+"""Reading the provisioning medium: a conversation with drives, ``mount`` and time (guest.md 1.1 to 1.3).
+
+The virtual DVD is there on the first boot only and may appear some seconds late. Every drive is a candidate; the first
+that mounts *and* holds the document wins. A drive that something else mounted is read where it is.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+from waagent.config.sections import Config
+from waagent.guest import media as drives
+from waagent.guest.profile import Guest
+from waagent.model.failure import CommandFailure, Failure, ProvisionFailure, SystemFailure
+from waagent.system.port import System
+
+DOCUMENT = "ovf-env.xml"
+ATTEMPTS = 5
+PERIOD = 5.0
+"""Seconds between attempts; a drive that appears ends the wait."""
+GLANCE = 0.5
+LIMIT = 1024 * 1024
+SCVMM_FILE = "linuxosconfiguration.xml"
+
+
+@dataclass(frozen=True)
+class Medium:
+    """What was read, and from which device; the device is None where the document came from somewhere else."""
+
+    ovf: bytes
+    device: str | None = None
+
+
+def read(system: System, guest: Guest, config: Config) -> Medium:
+    """The provisioning document's bytes; nothing stays mounted that was not mounted before.
+
+    Errors: ``ProvisionFailure`` naming the device patterns, what /dev held and what every drive answered.
+    """
+    causes: dict[str, Failure] = {}
+    for attempt in range(1, ATTEMPTS + 1):
+        found = devices(system, guest)
+        if not found and attempt == 1:
+            _load(system, ("ata_piix",))
+        causes = {}
+        for device in found:
+            try:
+                return Medium(_read_device(system, guest, config.dvd.mount_point, device), device)
+            except Failure as failure:
+                causes[device] = failure
+                system.log.verbose(f"{device}: {failure.reason}")
+        if attempt == 1:
+            _load(system, guest.media_modules)
+        if attempt < ATTEMPTS and not _wait(system, guest, found):
+            break
+    return _last_resort(system, guest, causes)
+
+
+def devices(system: System, guest: Guest) -> tuple[str, ...]:
+    return drives.candidates(system.files.names("/dev"), guest)
+
+
+def eject(system: System, guest: Guest, device: str | None) -> None:
+    """Send the medium away so that its secrets are gone; a failure is only a warning."""
+    if device is None or not drives.ejectable(guest, device):
+        return
+    try:
+        system.commands.run(drives.eject_command(guest, device), timeout=30.0)
+    except CommandFailure as failure:
+        system.log.warning(f"cannot eject {device}: {failure.reason}")
+
+
+def _wait(system: System, guest: Guest, seen: tuple[str, ...]) -> bool:
+    """Wait for a change among the drives, at most one period; False when the program is ending."""
+    deadline = system.clock.monotonic() + PERIOD
+    while system.clock.monotonic() < deadline:
+        if not system.clock.pause(GLANCE):
+            return False
+        if devices(system, guest) != seen:
+            return True
+    return True
+
+
+def _read_device(system: System, guest: Guest, mount_point: str, device: str) -> bytes:
+    for mounted in _mounts(system):
+        if mounted.device == device:
+            system.log.info(f"{device} is already mounted at {mounted.mount_point}; reading it there")
+            return _document(system, mounted.mount_point)
+    system.files.make_directory(mount_point, mode=0o700)
+    _mount(system, guest, mount_point, device)
+    try:
+        return _document(system, mount_point)
+    finally:
+        try:
+            system.commands.run(("umount", mount_point), timeout=30.0)
+        except CommandFailure as failure:
+            system.log.warning(f"cannot unmount {mount_point}: {failure.reason}")
+
+
+def _mounts(system: System) -> tuple[drives.Mounted, ...]:
+    content = system.files.read_if_there("/proc/mounts")
+    if content is not None:
+        return drives.mounts(content.decode("utf-8", "surrogateescape"))
+    return drives.mounts(system.commands.run(("mount",), ok=None).stdout)
+
+
+def _mount(system: System, guest: Guest, mount_point: str, device: str) -> None:
+    failures = []
+    for command in guest.mount:
+        try:
+            system.commands.run((*command, device, mount_point), timeout=30.0)
+            return
+        except CommandFailure as failure:
+            failures.append(failure)
+    said = "; ".join(f.stderr.strip() or f.reason for f in failures)
+    raise SystemFailure(f"cannot mount {device}: {said}", causes=failures)
+
+
+def _document(system: System, directory: str) -> bytes:
+    names = {name.lower(): name for name in system.files.names(directory)}
+    if DOCUMENT in names:
+        return system.files.read(f"{directory}/{names[DOCUMENT]}", limit=LIMIT)
+    if SCVMM_FILE in names:
+        raise SystemFailure(f"{directory} holds a System Center configuration, not {DOCUMENT}")
+    raise SystemFailure(f"{directory} holds no {DOCUMENT}, only: {', '.join(sorted(names)) or 'nothing'}")
+
+
+def _load(system: System, modules: tuple[str, ...]) -> None:
+    if not modules or not system.commands.find("modprobe"):
+        return
+    for module in modules:
+        system.commands.run(("modprobe", "-b", module), ok=None, timeout=30.0)
+
+
+def _last_resort(system: System, guest: Guest, causes: dict[str, Failure]) -> Medium:
+    """Where mounting failed: read the drive ourselves (no driver in the kernel), or its raw sectors (old FreeBSD)."""
+    failures: list[Failure] = list(causes.values())
+    for device, cause in causes.items():
+        if not str(cause).startswith("cannot mount"):
+            continue
+        try:
+            if drives.lacks_filesystem(str(cause)):
+                return Medium(_read_image(system, device), device)
+            return Medium(_read_sectors(system, device), device)
+        except Failure as failure:
+            failures.append(failure)
+    listing = " ".join(system.files.names("/dev"))
+    patterns = ", ".join(guest.media_patterns)
+    what = "no provisioning medium was found" if not causes else f"no provisioning medium with {DOCUMENT} could be read"
+    raise ProvisionFailure(
+        f"{what} (devices like {patterns})",
+        hint="the platform attaches the medium on the first boot only",
+        facts={"patterns": patterns, "dev": listing[:2000], "tried": ", ".join(causes)},
+        causes=failures,
+    )
+
+
+def _read_sectors(system: System, device: str) -> bytes:
+    with system.files.open(device) as drive:
+        drive.seek(drives.RAW_START * drives.RAW_SECTOR)
+        found = drives.carve(drive.read(drives.RAW_COUNT * drives.RAW_SECTOR))
+    if found is None:
+        raise SystemFailure(f"{device} holds no document in its raw sectors")
+    return found
+
+
+def _read_image(system: System, device: str) -> bytes:
+    """Read the file system on a drive in Python, for kernels without udf and iso9660 (trap 3)."""
+    try:
+        pycdlib: Any = importlib.import_module("pycdlib")
+    except ImportError as error:
+        raise SystemFailure(
+            f"the kernel can mount neither UDF nor ISO 9660, and pycdlib, which could read {device} instead, is not installed",
+            hint="load the udf or isofs module, or install the Python package pycdlib",
+        ) from error
+    import io
+
+    image = pycdlib.PyCdlib()
+    content = io.BytesIO()
+    with system.files.open(device) as drive:
+        for way in ({"udf_path": f"/{DOCUMENT}"}, {"joliet_path": f"/{DOCUMENT}"}, {"iso_path": "/OVF_ENV.XML;1"}):
+            try:
+                image.open_fp(drive)
+                image.get_file_from_iso_fp(content, **way)
+                return content.getvalue()
+            except importlib.import_module("pycdlib.pycdlibexception").PyCdlibException as error:
+                system.log.verbose(f"{device}: {error}")
+                content = io.BytesIO()
+            finally:
+                if getattr(image, "_initialized", False):
+                    image.close()
+    raise SystemFailure(f"{device} cannot be mounted, and pycdlib finds no {DOCUMENT} on it")

@@ -1,0 +1,170 @@
+"""Provisioning, in the pieces that the daemon puts between its reports to the fabric (guest.md 2.3).
+
+::
+
+    cloudinit.owner      who provisions
+    marker.check         was it done already
+    read_document        medium -> document, saved redacted
+    (daemon: endpoint, NotReady/Provisioning/Starting, certificates)
+    provision            steps 7 to 19, then the medium goes
+    run_custom_data      when the outcome asks for it
+    obey_guest_agent     ProvisionGuestAgent
+    (daemon: Ready)
+
+The medium is ejected only after the marker was written. REF does it before anything is set up, so that an agent that is
+stopped half-way finds no document at its next start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from waagent.config.paths import Paths
+from waagent.config.sections import Config
+from waagent.guest import dhcp
+from waagent.guest.profile import Guest
+from waagent.model.failure import Failure, ProvisionFailure
+from waagent.model.ovf import OvfEnvironment
+from waagent.provision import cloudinit, customdata, hostkeys, marker, media
+from waagent.provision.observe import Facts, observe
+from waagent.provision.plan import PUBLISH, Step, steps
+from waagent.system.apply import apply
+from waagent.system.port import System
+
+RANDOM_BYTES = 64
+
+
+@dataclass(frozen=True)
+class Document:
+    """The parsed provisioning document and the device it came from, to eject in the end."""
+
+    ovf: OvfEnvironment
+    device: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``fingerprint`` as ssh-keygen prints it without colons, ``fingerprint_md5`` for the fabric; seconds it all took."""
+
+    fingerprint: str | None = None
+    fingerprint_md5: str | None = None
+    run_custom_data: bool = False
+    seconds: float = 0.0
+
+
+def read_document(system: System, guest: Guest, config: Config, paths: Paths) -> Document:
+    """Step 4: read the medium, parse it, save the redacted copy (0600). Errors: ``ProvisionFailure``."""
+    if guest.refusal:
+        raise ProvisionFailure(guest.refusal)
+    with _step("reading the provisioning document"):
+        medium = media.read(system, guest, config)
+        return Document(save_document(system, paths, medium.ovf), medium.device)
+
+
+def save_document(system: System, paths: Paths, content: bytes) -> OvfEnvironment:
+    """Parse first, so that the password is known, then keep the copy without it."""
+    from waagent.codec import ovf_env
+
+    ovf = ovf_env.parse(content)
+    for remark in ovf.remarks:
+        system.log.info(f"provisioning document: {remark}")
+    system.files.write(paths.ovf_env, ovf_env.redact(content), mode=0o600)
+    return ovf
+
+
+def provision(
+    system: System,
+    guest: Guest,
+    config: Config,
+    paths: Paths,
+    ovf: OvfEnvironment,
+    random: Callable[[int], bytes],
+    device: str | None = None,
+) -> Outcome:
+    """Steps 7 to 19. ``random`` gives that many random bytes; ``device`` is ejected at the end.
+
+    Errors: ``ProvisionFailure`` whose reason begins with the step; no marker is written then.
+    """
+    started = system.clock.monotonic()
+    with _step("planning"):
+        facts, todo = prepare(system, guest, config, paths, ovf, random)
+    for step in todo:
+        with _step(step.name):
+            apply(system, step.actions)
+            if step.name == PUBLISH:
+                dhcp.renew(system, guest, facts.dhcp.interface)
+    media.eject(system, guest, device)
+    public = hostkeys.public_path(config, facts.new_host_keys[0] if facts.new_host_keys else None)
+    return Outcome(
+        fingerprint=hostkeys.fingerprint(system, public),
+        fingerprint_md5=hostkeys.md5_fingerprint(system, public),
+        run_custom_data=config.provisioning.execute_custom_data and bool(ovf.custom_data),
+        seconds=system.clock.monotonic() - started,
+    )
+
+
+def prepare(
+    system: System, guest: Guest, config: Config, paths: Paths, ovf: OvfEnvironment, random: Callable[[int], bytes]
+) -> tuple[Facts, tuple[Step, ...]]:
+    """Facts and steps. New host keys are made here, beside the old ones: a failure then has changed nothing yet."""
+    new_host_keys = hostkeys.generate(system, config) if config.provisioning.regenerate_ssh_host_key_pair else ()
+    facts = observe(system, guest, config, paths, ovf, new_host_keys)
+    if facts.sshd.config is not None and not guest.sshd_config_edited:
+        system.log.info("this image owns sshd_config: login settings go to a drop-in, where it includes any")
+    return facts, steps(config, guest, paths, ovf, facts, random(RANDOM_BYTES))
+
+
+def run_custom_data(system: System, config: Config, paths: Paths) -> customdata.Ran | None:
+    """Between the marker and Ready; a script that cannot be started is only a warning."""
+    try:
+        return customdata.execute(system, config, paths)
+    except Failure as failure:
+        system.log.warning(f"the custom data could not be run: {failure.reason}")
+        return None
+
+
+def obey_guest_agent(system: System, paths: Paths, ovf: OvfEnvironment) -> bool:
+    """Step 21: create ``disable_agent`` when the document wants no agent; True when it does not want one."""
+    if ovf.guest_agent_disabled:
+        system.files.write(paths.disable_agent, b"", mode=0o644)
+        system.log.warning(f"ProvisionGuestAgent is false: the agent stops after this (marker {paths.disable_agent})")
+    return ovf.guest_agent_disabled
+
+
+def mark(system: System, guest: Guest, paths: Paths, vm_id: str | None = None) -> None:
+    """Write the marker by itself: where nobody provisions, and after the VM id changed."""
+    apply(system, marker.write(paths, marker.vm_id(system, guest) if vm_id is None else vm_id))
+
+
+def read_cloud_init_document(system: System, paths: Paths) -> OvfEnvironment:
+    """The document that cloud-init saves, once it is there. Errors: ``ProvisionFailure``."""
+    from waagent.codec import ovf_env
+
+    with _step("waiting for cloud-init"):
+        return ovf_env.parse(cloudinit.wait_for_document(system, paths))
+
+
+def follow_cloud_init(system: System, guest: Guest, config: Config, paths: Paths) -> Outcome:
+    """Wait until cloud-init has made the host key, then write the marker. Errors: ``ProvisionFailure``."""
+    started = system.clock.monotonic()
+    with _step("waiting for cloud-init"):
+        found = cloudinit.wait_for_host_key(system, config)
+        mark(system, guest, paths)
+    md5 = hostkeys.md5_fingerprint(system, hostkeys.public_path(config))
+    return Outcome(fingerprint=found, fingerprint_md5=md5, seconds=system.clock.monotonic() - started)
+
+
+@contextmanager
+def _step(name: str) -> Iterator[None]:
+    """The edge of one step: whatever goes wrong inside leaves it as a ``ProvisionFailure`` that names the step."""
+    try:
+        yield
+    except Failure as failure:
+        facts = {**failure.facts, "step": name}
+        said = facts.get("stderr", "").strip()
+        reason = f"{name}: {failure.reason}" + (f" ({said[-300:]})" if said and said not in failure.reason else "")
+        raise ProvisionFailure(reason, hint=failure.hint, facts=facts, causes=failure.causes) from failure
+    except Exception as error:  # noqa: BLE001 - one of the four edges that must survive anything
+        raise ProvisionFailure(f"{name}: {type(error).__name__}: {error}", facts={"step": name}) from error
