@@ -1,0 +1,110 @@
+"""What a sandbox guest looks like from the inside before its first boot: names, addresses, DMI data, disks, hidden files.
+
+The DMI values are Azure's (guest contract, trap 46; the VM id of section 2.12): an agent that proves its platform before it
+speaks finds what it looks for. All of it is configurable, also to look like another hypervisor.
+"""
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+AZURE_ASSET_TAG = "7783-7084-3265-9085-8269-3286-77"
+
+# Traces of an Azure VM's own agents: a guest that shares the root of such a machine must not inherit them.
+TRACES = (
+    "etc/waagent.conf",
+    "usr/sbin/waagent",
+    "usr/sbin/waagent2.0",
+    "usr/lib/python3/dist-packages/waagent",
+    "usr/lib/python3/dist-packages/azurelinuxagent",
+    "etc/cloud",
+    "usr/bin/cloud-init",
+    "var/lib/cloud",
+    "var/lib/waagent",
+    "var/log/waagent.log",
+    "var/log/azure",
+)
+
+MOUNT_HELPER = """#!/bin/sh
+# mount(8) calls this for a kernel that knows neither UDF nor ISO 9660: DEVICE DIRECTORY -o OPTIONS
+exec fuseiso -n "$1" "$2" -o ro,allow_other,default_permissions
+"""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """`address` None leaves eth0 without one (the guest configures it itself, by DHCP)."""
+
+    hostname: str = "guest"
+    mac: str = "00:0d:3a:11:22:33"
+    address: str | None = "10.77.0.4/24"
+    gateway: str = "10.77.0.1"
+    nameserver: str = "168.63.129.16"
+    dmi: dict[str, str] = field(default_factory=dict)
+    hidden: tuple[str, ...] = TRACES
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def azure_dmi(vm_id: str) -> dict[str, str]:
+    """DMI files of a generation 1 VM: the first three groups of the id have their bytes the other way round."""
+    return {
+        "sys_vendor": "Microsoft Corporation",
+        "product_name": "Virtual Machine",
+        "board_vendor": "Microsoft Corporation",
+        "board_name": "Virtual Machine",
+        "chassis_vendor": "Microsoft Corporation",
+        "chassis_asset_tag": AZURE_ASSET_TAG,
+        "bios_vendor": "American Megatrends Inc.",
+        "product_uuid": swap_identity(vm_id),
+    }
+
+
+def swap_identity(text: str) -> str:
+    """The id with the bytes of its first three groups reversed, in upper case (fabric 9.5)."""
+    groups = text.split("-")
+    turned = ["".join(reversed([group[at : at + 2] for at in range(0, len(group), 2)])) for group in groups[:3]]
+    return "-".join(turned + groups[3:]).upper()
+
+
+def write_layer(layer: Path, machine: Machine) -> None:
+    """The files that make the root this machine: they lie under the agent and belong to the untouched guest."""
+    files = {
+        "etc/resolv.conf": f"nameserver {machine.nameserver}\n",
+        "etc/hosts": f"127.0.0.1 localhost\n127.0.1.1 {machine.hostname}\n",
+        "etc/hostname": f"{machine.hostname}\n",
+        **{path.lstrip("/"): text for path, text in machine.files.items()},
+    }
+    for name, text in files.items():
+        write(layer / name, text, 0o644)
+    for kind in ("udf", "iso9660"):
+        write(layer / f"usr/sbin/mount.{kind}", MOUNT_HELPER, 0o755)
+
+
+def write_dmi(layer: Path, machine: Machine) -> None:
+    """A layer for /sys/class."""
+    for name, text in machine.dmi.items():
+        write(layer / "dmi/id" / name, f"{text}\n", 0o400 if name.endswith(("uuid", "serial")) else 0o444)
+
+
+def hide(layer: Path, root: Path, names: tuple[str, ...]) -> None:
+    """Overlay whiteouts for what exists in `root`."""
+    for name in names:
+        if not os.path.lexists(root / name) or (root / name).parent.resolve() != root.resolve() / Path(name).parent:
+            continue
+        at = layer
+        for part in Path(name).parent.parts:
+            at = at / part
+            if not at.exists():
+                there = os.stat(root / at.relative_to(layer))
+                at.mkdir()
+                at.chmod(stat.S_IMODE(there.st_mode))
+                os.chown(at, there.st_uid, there.st_gid)
+        os.mknod(layer / name, stat.S_IFCHR, os.makedev(0, 0))
+
+
+def write(path: Path, text: str, mode: int) -> None:
+    for parent in reversed([parent for parent in path.parents if not parent.exists()]):
+        parent.mkdir(mode=0o755)
+    path.write_text(text)
+    path.chmod(mode)

@@ -1,0 +1,200 @@
+"""The sandbox guest: a throw-away machine on private namespaces, up in a fraction of a second (guests recipe, part A).
+
+Its root is an overlay: upper layer (what the guest writes, in memory) over the agent's layer, over the machine's own files, over
+a root, by default this machine's. A reboot keeps the upper layer. Users, sudo, sshd, networking and mounts are real; the kernel
+is the machine's.
+"""
+
+import os
+import shutil
+import socket
+import uuid
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fabriclab.guests import control, machine
+from fabriclab.guests import process as programs
+from fabriclab.guests.diff import Change, compare
+from fabriclab.guests.machine import Machine
+from fabriclab.guests.namespace import FabricNamespace, has_ended, process_of
+
+LOOP_MAJOR = 7
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A block device of the guest over a file of the work file system."""
+
+    name: str
+    image: str
+    read_only: bool = False
+
+
+class Sandbox:
+    """A guest that is made but not yet started. Several can exist in one fabric, one at a time is on the bridge."""
+
+    def __init__(self, namespace: FabricNamespace, look: Machine, root: Path = Path("/"), name: str = "guest") -> None:
+        self.namespace = namespace
+        self.machine = look
+        self._root = root
+        self._name = name
+        self._layers: list[str] = []
+        self._disks: list[Disk] = []
+        self._loops: dict[str, int] = {}
+        self._booted: _Booted | None = None
+
+    @property
+    def files(self) -> Path:
+        """This guest's corner of the work file system."""
+        return self.namespace.work / self._name
+
+    @property
+    def upper(self) -> Path:
+        return self.files / "upper"
+
+    @property
+    def process(self) -> int:
+        """The guest's first process, as this machine numbers it."""
+        return self._running().process
+
+    @property
+    def is_running(self) -> bool:
+        return self._booted is not None and not has_ended(self._booted.watch)
+
+    def prepare(self, checkout: Path | None = None) -> None:
+        """Lays the machine's own files. `checkout`: a directory of the root that the guest must not see."""
+        for name in ("upper", "work", "root", "hidden", "machine", "agent", "class", "untouched", "disks"):
+            (self.files / name).mkdir(parents=True, exist_ok=True)
+            (self.files / name).chmod(0o755)
+        hidden = self.machine.hidden
+        if checkout is not None and checkout.resolve().is_relative_to(self._root.resolve()):
+            hidden = (*hidden, str(checkout.resolve().relative_to(self._root.resolve())))
+        machine.hide(self.files / "hidden", self._root, hidden)
+        machine.write_layer(self.files / "machine", self.machine)
+        machine.write_dmi(self.files / "class", self.machine)
+
+    @property
+    def agent_layer(self) -> Path:
+        """Where an agent's files are laid before the first start."""
+        return self.files / "agent"
+
+    def insert(self, disk: Disk, content: Path | bytes | int) -> None:
+        """A disk for the next start: the content of a file, bytes, or an empty one of so many bytes."""
+        target = self.files / "disks" / disk.image
+        if isinstance(content, int):
+            with open(target, "wb") as file:
+                file.truncate(content)
+        elif isinstance(content, bytes):
+            target.write_bytes(content)
+        else:
+            shutil.copyfile(content, target)
+        self._disks = [*(other for other in self._disks if other.name != disk.name), disk]
+
+    def remove(self, name: str) -> None:
+        """Takes a disk out, from the next start on."""
+        self._disks = [disk for disk in self._disks if disk.name != name]
+
+    def start(self) -> None:
+        """Boots the guest. Raises ControlError with what failed."""
+        if self.is_running:
+            raise control.ControlError("the guest is running already")
+        (self.files / "boot_id").write_text(f"{uuid.uuid4()}\n")
+        devices = [[disk.name, LOOP_MAJOR, self._attach(disk)] for disk in self._disks]
+        place = f"{self.namespace.place}/{self._name}"
+        answer, (watch, channel) = self.namespace.channel.ask(
+            "guest",
+            root=f"{place}/root",
+            layers=self._lower_layers(place),
+            upper=f"{place}/upper",
+            work=f"{place}/work",
+            untouched=f"{place}/untouched",
+            sysfs=[[f"{place}/class", "sys/class"]] if self.machine.dmi else [],
+            boot_id=f"{place}/boot_id",
+            hostname=self.machine.hostname,
+            mac=self.machine.mac,
+            address=self.machine.address,
+            gateway=self.machine.gateway,
+            devices=devices,
+        )
+        self._booted = _Booted(process_of(watch), watch, control.Channel(socket.socket(fileno=channel)), answer["waiter"])
+
+    def stop(self) -> None:
+        """Power off: every process of the guest is killed, its files stay."""
+        booted, self._booted = self._booted, None
+        if booted is not None:
+            self.namespace.channel.ask("stop", waiter=booted.waiter)
+            booted.channel.close()
+            os.close(booted.watch)
+        for number in self._loops.values():
+            self.namespace.detach_disk(number)
+        self._loops = {}
+
+    def reboot(self) -> None:
+        """The same disk, new processes and a new boot id."""
+        self.stop()
+        self.start()
+
+    def look_like(self, **changes: object) -> None:
+        """Changes the machine from the next start on."""
+        self.machine = replace(self.machine, **changes)  # type: ignore[arg-type]
+
+    def run(self, command: list[str], *, given: bytes = b"", timeout: float = 60.0, directory: str = "/") -> programs.Completed:
+        """Runs a program in the guest as root, to its end."""
+        return programs.run(self._running().channel, command, given=given, timeout=timeout, directory=directory)
+
+    def shell(self, text: str, timeout: float = 60.0) -> programs.Completed:
+        return self.run(["/bin/sh", "-c", text], timeout=timeout)
+
+    def spawn(
+        self, command: list[str], *, log: str | None = None, environment: dict[str, str] | None = None, directory: str = "/"
+    ) -> programs.GuestProcess:
+        """Starts a program and comes back. `log`: file beside the guest's layers that takes what it writes."""
+        inward = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        output = os.open(self.files / log if log else "/dev/null", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            return programs.spawn(
+                self._running().channel,
+                command,
+                standard=(inward, output, output),
+                environment=environment,
+                directory=directory,
+            )
+        finally:
+            os.close(inward)
+            os.close(output)
+
+    def read(self, path: str) -> bytes | None:
+        """A file as the guest sees it, following the guest's own links; None when there is none."""
+        done = self.run(["/bin/sh", "-c", 'test -f "$1" && base64 -w0 "$1"', "read", path], timeout=20)
+        if not done.ok:
+            return None
+        import base64
+
+        return base64.b64decode(done.output)
+
+    def changes(self) -> tuple[Change, ...]:
+        """What differs from the guest before its first start."""
+        return compare(self.upper, self.files / "untouched")
+
+    def _lower_layers(self, place: str) -> list[str]:
+        return [f"{place}/agent", f"{place}/machine", f"{place}/hidden", str(self._root)]
+
+    def _attach(self, disk: Disk) -> int:
+        number = self.namespace.attach_disk(
+            f"{self._name}/disks/{disk.image}", disk.read_only, scan_partitions=not disk.read_only
+        )
+        self._loops[disk.name] = number
+        return number
+
+    def _running(self) -> "_Booted":
+        if self._booted is None:
+            raise control.ControlError("the guest is not running")
+        return self._booted
+
+
+@dataclass(frozen=True)
+class _Booted:
+    process: int
+    watch: int
+    channel: control.Channel
+    waiter: int
