@@ -1,0 +1,359 @@
+"""The goal state, complete: what changed, fetched in order, and which channel counts (fabric.md 3.2, 5.4, 5.5).
+
+Odd: the identity of this VM is renewed by every fetch, changed or not (trap 1); the wire server's part is new when its
+incarnation *differs* (trap 2); a failure anywhere leaves everything as it was, so that the next poll tries again; a
+failure of the Fast Track settings fails the round and never falls back (trap 30); a failure of the certificates does not
+(trap 49).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from waagent.codec import artifacts_profile, extensions_config, hosting_environment, remote_access, saved
+from waagent.config.paths import Paths
+from waagent.config.sections import Config
+from waagent.fabric.certificates import REMOTE_ACCESS_CIPHER, CertificateStore
+from waagent.fabric.choice import choose, empty, history_tag, lacking_certificates, marked_outdated, safe
+from waagent.fabric.fasttrack import FastTrack, SupportStopped
+from waagent.fabric.hostgaplugin import HostPlugin
+from waagent.fabric.wireserver import WireServer
+from waagent.model.failure import DocumentFailure, ExchangeFailure, Failure, SystemFailure
+from waagent.model.goal_state import (
+    CertificateSummary,
+    ExtensionsGoalState,
+    GoalState,
+    HostingEnvironment,
+    Incarnation,
+    RemoteAccess,
+    VmSettings,
+    WireGoalState,
+)
+from waagent.system.port import System
+
+DEFAULT_PERIOD = 6.0
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """One poll's outcome. ``extensions_changed``: the identity of the extensions goal state differs from the last one's."""
+
+    goal_state: GoalState
+    wire_changed: bool
+    extensions_changed: bool
+
+
+@dataclass(frozen=True)
+class HistoryDocument:
+    """A document for the history directory, already redacted."""
+
+    name: str
+    content: bytes
+
+
+History = Callable[[str, tuple[HistoryDocument, ...]], object]
+
+
+@dataclass(frozen=True)
+class WireParts:
+    """Everything the wire server said for one incarnation."""
+
+    extensions: ExtensionsGoalState
+    hosting: HostingEnvironment = HostingEnvironment()
+    certificates: tuple[CertificateSummary, ...] = ()
+    certificates_url: str | None = None
+    remote_access: RemoteAccess | None = None
+    documents: tuple[HistoryDocument, ...] = ()
+
+
+class GoalStateReader:
+    """Keeps the last complete goal state and brings it up to date; one thread at a time.
+
+    ``profile`` downloads the artifacts profile blob; ``history`` takes the redacted documents of each update under a tag.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        config: Config,
+        paths: Paths,
+        wire: WireServer,
+        host: HostPlugin,
+        certificates: CertificateStore,
+        profile: Callable[[str], bytes],
+        history: History = lambda tag, documents: None,
+    ) -> None:
+        self._system = system
+        self._paths = paths
+        self._wire = wire
+        self._host = host
+        self._certificates = certificates
+        self._profile = profile
+        self._history = history
+        self._period = float(config.extensions.goal_state_period or DEFAULT_PERIOD)
+        self._fast = FastTrack(system, paths, enabled=config.debug.enable_fast_track)
+        self._parts: WireParts | None = None
+        self._incarnation: Incarnation | None = None
+        self._used_etag: str | None = None
+        self._rejected_etag: str | None = None
+        self._support_stopped = False
+        self._state: GoalState | None = None
+
+    @property
+    def goal_state(self) -> GoalState | None:
+        """The last complete goal state; None before the first."""
+        return self._state
+
+    @property
+    def fast_track_supported(self) -> bool:
+        return self._fast.supported
+
+    def refresh(self, force: bool = False) -> Refresh:
+        """Poll once. ``force`` fetches all wire-server parts although nothing changed; the cached etag is kept.
+
+        Errors: ``ExchangeFailure``, ``DocumentFailure`` or ``SystemFailure``; the last complete state then stays.
+        """
+        before = self._state.extensions.identity if self._state else None
+        changed = self._update(force=force, drop_etag=False)
+        changed = self._complete_certificates() or changed
+        state = self._state
+        assert state is not None
+        return Refresh(state, changed, state.extensions.identity != before)
+
+    def status_reported(self) -> None:
+        """A status went out: after the end of Fast Track support its memory file may go now (fabric.md 5.4)."""
+        if self._support_stopped:
+            self._support_stopped = False
+            self._fast.forget()
+
+    def renew_identity(self) -> WireGoalState:
+        """Fetch the goal state and give its identity to the host plugin; nothing else is touched."""
+        return self._fetch_wire()[0]
+
+    # -- one update
+
+    def _update(self, *, force: bool, drop_etag: bool) -> bool:
+        """Bring the state up to date; True when the wire server's part was fetched anew."""
+        wire, text = self._fetch_wire()
+        wire_changed = force or self._parts is None or wire.incarnation != self._incarnation
+        stopped = False
+        try:
+            settings = self._settings(drop_etag)
+        except SupportStopped:
+            settings, stopped, wire_changed = None, True, True
+        settings_changed = settings is not None and settings.etag != self._used_etag
+        if not wire_changed and not settings_changed:
+            self._renewed(wire)
+            return False
+        parts = self._parts
+        if wire_changed or parts is None:
+            parts = self._fetch_parts(wire)
+        current = self._state.extensions if self._state else None
+        if stopped:
+            chosen = marked_outdated(parts.extensions, self._fast.remembered())
+            self._fast.accept_loss()
+            self._support_stopped = True
+            self._system.log.info("this host does not support Fast Track any more: the wire server's goal state is used")
+        else:
+            parts = self._outdated_at_start(parts)
+            chosen = choose(
+                current, parts.extensions, settings, wire_changed=wire_changed, settings_changed=settings_changed
+            )
+        self._commit(wire, parts, settings, chosen)
+        self._archive(wire, text if wire_changed else None, parts if wire_changed else None, settings_changed)
+        self._repair_certificates()
+        return wire_changed
+
+    def _fetch_wire(self) -> tuple[WireGoalState, bytes]:
+        wire, text = self._wire.goal_state()
+        self._host.identify(wire.container_id, wire.config_name)
+        return wire, text
+
+    def _settings(self, drop_etag: bool) -> VmSettings | None:
+        try:
+            return self._fast.query(self._host, drop_etag=drop_etag)
+        except DocumentFailure:
+            self._archive_rejected()
+            raise
+
+    def _outdated_at_start(self, parts: WireParts) -> WireParts:
+        """With Fast Track switched off, what it last did still forbids an older Fabric goal state (fabric.md 5.4)."""
+        if self._fast.enabled:
+            return parts
+        return replace(parts, extensions=marked_outdated(parts.extensions, self._fast.remembered()))
+
+    def _commit(
+        self, wire: WireGoalState, parts: WireParts, settings: VmSettings | None, chosen: ExtensionsGoalState
+    ) -> None:
+        self._incarnation = wire.incarnation
+        self._parts = parts
+        self._used_etag = settings.etag if settings is not None else None
+        self._state = GoalState(
+            wire=wire,
+            extensions=chosen,
+            fetched_at=self._system.clock.now(),
+            hosting=parts.hosting,
+            certificates=parts.certificates,
+            remote_access=parts.remote_access,
+            fast_track_supported=self._fast.supported,
+        )
+
+    def _renewed(self, wire: WireGoalState) -> None:
+        """Nothing is new but, perhaps, who we are (trap 1)."""
+        assert self._state is not None
+        self._state = replace(self._state, wire=wire, fast_track_supported=self._fast.supported)
+
+    # -- the wire server's documents, in the order of fabric.md 3.2
+
+    def _fetch_parts(self, wire: WireGoalState) -> WireParts:
+        documents: list[HistoryDocument] = []
+        extensions = self._fetch_extensions(wire, documents)
+        hosting = HostingEnvironment()
+        if wire.hosting_environment_url:
+            data = self._wire.part(wire.hosting_environment_url)
+            hosting = hosting_environment.parse(data)
+            documents.append(HistoryDocument("HostingEnvironmentConfig.xml", data))
+        if wire.shared_config_url:
+            data = self._wire.part(wire.shared_config_url)
+            self._save_shared_config(data)
+            documents.append(HistoryDocument("SharedConfig.xml", data))
+        certificates = self._fetch_certificates(wire.certificates_url)
+        documents.append(HistoryDocument("Certificates.json", summary_text(certificates)))
+        access = self._fetch_remote_access(wire, documents)
+        return WireParts(extensions, hosting, certificates, wire.certificates_url, access, tuple(documents))
+
+    def _fetch_extensions(self, wire: WireGoalState, documents: list[HistoryDocument]) -> ExtensionsGoalState:
+        if not wire.extensions_config_url:
+            return empty(wire.incarnation)
+        data = self._wire.part(wire.extensions_config_url)
+        extensions = extensions_config.parse(data, wire.incarnation)
+        self._keep(documents, "ExtensionsConfig.xml", saved.redact_extensions_config, data)
+        return replace(extensions, on_hold=self._on_hold(extensions.artifacts_profile_url))
+
+    def _on_hold(self, url: str | None) -> bool:
+        """What the artifacts profile says; any problem means not on hold (trap 17)."""
+        if not url:
+            return False
+        try:
+            return artifacts_profile.on_hold(self._profile(url))
+        except Failure as failure:
+            self._system.log.verbose(f"artifacts profile: {failure}; taken as not on hold")
+            return False
+
+    def _save_shared_config(self, data: bytes) -> None:
+        """Other products read this file: as received, less a byte order mark (fabric.md 3.3, trap 58)."""
+        content = data.removeprefix(b"\xef\xbb\xbf")
+        if self._system.files.read_if_there(self._paths.shared_config) != content:
+            self._system.files.write(self._paths.shared_config, content, 0o644)
+
+    def _fetch_certificates(self, url: str | None) -> tuple[CertificateSummary, ...]:
+        if not url:
+            return ()
+
+        def fetch(certificate: str, cipher: str) -> bytes:
+            return self._wire.encrypted_part(url, "certificates", certificate, cipher)
+
+        return self._certificates.update(fetch)
+
+    def _fetch_remote_access(self, wire: WireGoalState, documents: list[HistoryDocument]) -> RemoteAccess | None:
+        if not wire.remote_access_url:
+            return None
+        certificate = self._certificates.transport_certificate()
+        data = self._wire.encrypted_part(wire.remote_access_url, "remote access", certificate, REMOTE_ACCESS_CIPHER)
+        access = remote_access.parse(data)
+        documents.append(HistoryDocument("RemoteAccess.xml", data))
+        return access
+
+    # -- certificates that Fast Track settings need
+
+    def _complete_certificates(self) -> bool:
+        """New Fast Track settings name a certificate we lack: refresh now, once more after a period, then go on."""
+        changed = False
+        for wait in (0.0, self._period):
+            lacking = self._lacking()
+            if not lacking:
+                break
+            self._system.log.info(f"Fast Track needs certificates that are not here yet: {', '.join(lacking)}")
+            if wait and not self._system.clock.pause(wait):
+                raise ExchangeFailure("goal state: given up because the agent is ending")
+            self._update(force=True, drop_etag=True)
+            changed = True
+        if self._state is not None:
+            self._checked_identity = self._state.extensions.identity
+        return changed
+
+    _checked_identity: str | None = None
+
+    def _lacking(self) -> tuple[str, ...]:
+        state = self._state
+        if state is None or state.extensions.identity == self._checked_identity:
+            return ()
+        if self._fast.settings is None or state.extensions is not self._fast.settings.goal_state:
+            return ()
+        return lacking_certificates(state.extensions, state.certificates)
+
+    def _repair_certificates(self) -> None:
+        """While Fast Track is in use: download the set again when a ``.crt`` has gone; failures are only logged."""
+        state, parts = self._state, self._parts
+        if state is None or parts is None or self._fast.settings is None:
+            return
+        if state.extensions is not self._fast.settings.goal_state or not self._certificates.missing(state.certificates):
+            return
+        self._system.log.info("certificate files are missing: downloading them again")
+        again = self._fetch_certificates(parts.certificates_url)
+        if again:
+            self._parts = replace(parts, certificates=again)
+            self._state = replace(state, certificates=again)
+
+    # -- history
+
+    def _archive(self, wire: WireGoalState, text: bytes | None, parts: WireParts | None, settings_changed: bool) -> None:
+        documents: list[HistoryDocument] = []
+        if text is not None:
+            documents.append(HistoryDocument("GoalState.xml", text))
+        if parts is not None:
+            documents.extend(parts.documents)
+        etag = None
+        if self._fast.settings is not None:
+            etag = self._fast.settings.etag
+            if settings_changed and self._fast.document is not None:
+                self._keep(documents, "VmSettings.json", saved.redact_vm_settings, self._fast.document)
+        self._tell_history(history_tag(wire.incarnation, etag), documents)
+
+    def _archive_rejected(self) -> None:
+        """A settings document that could not be used is kept once per etag (fabric.md 5.4)."""
+        if self._fast.rejected is None:
+            return
+        etag, data, _ = self._fast.rejected
+        if etag == self._rejected_etag:
+            return
+        self._rejected_etag = etag
+        documents: list[HistoryDocument] = []
+        self._keep(documents, "VmSettings.json", saved.redact_vm_settings, data)
+        self._tell_history(safe(etag), documents)
+
+    def _keep(
+        self, documents: list[HistoryDocument], name: str, redaction: Callable[[bytes], bytes], data: bytes
+    ) -> None:
+        """Add a redacted document; one that cannot be redacted is not kept (trap 37)."""
+        try:
+            documents.append(HistoryDocument(name, redaction(data)))
+        except DocumentFailure as failure:
+            self._system.log.warning(f"{name} is not kept in the history: {failure.reason}")
+
+    def _tell_history(self, tag: str, documents: list[HistoryDocument]) -> None:
+        if not documents:
+            return
+        try:
+            self._history(tag, tuple(documents))
+        except SystemFailure as failure:
+            self._system.log.warning(f"history: {failure.reason}")
+
+
+def summary_text(certificates: tuple[CertificateSummary, ...]) -> bytes:
+    """``Certificates.json``: thumbprints and whether there is a key, never a key."""
+    import json
+
+    rows = [{"thumbprint": each.thumbprint, "hasPrivateKey": each.has_private_key} for each in certificates]
+    return json.dumps(rows).encode()
