@@ -1,7 +1,7 @@
 """Messages between the lab and the first processes of its namespaces: one JSON object and some descriptors per packet.
 
-A request is `{"do": NAME, ...}`; the answer is `{"ok": VALUE}` or `{"error": TEXT}`. A sequenced-packet socket keeps the borders
-of messages, and its end of file is how a first process learns that the lab is gone, even by kill -9.
+A request is `{"do": NAME, ...}`; the answer is `{"ok": VALUE}` or `{"error": TEXT}`. A sequenced-packet socket keeps messages
+apart, and its end of file is how a first process learns that the lab is gone, even by kill -9.
 """
 
 import array

@@ -23,7 +23,7 @@ BRIDGE_NETWORK = "10.77.0.1/24"
 
 
 def main(descriptor: int, place: str) -> None:
-    """Stage 0: namespaces, then the first process inside them. `place`: an existing directory to hang the work file system on."""
+    """Stage 0: namespaces, then the first process inside them. `place`: an existing directory that carries the work files."""
     channel = socket.socket(fileno=descriptor)
     kernel.unshare(kernel.NEW_MOUNT | kernel.NEW_NET | kernel.NEW_PID | kernel.NEW_IPC)
     ready_read, ready_write = os.pipe()
@@ -91,11 +91,11 @@ class Fabric:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write)
         while True:
-            ready, _, _ = select.select([self._channel, wake_read], [], [])
+            ready, _, _ = select.select([self._channel.fileno(), wake_read], [], [])
             if wake_read in ready:
                 os.read(wake_read, 512)
                 self._reap()
-            if self._channel in ready and not self._answer():
+            if self._channel.fileno() in ready and not self._answer():
                 return
 
     def _answer(self) -> bool:
@@ -221,12 +221,12 @@ class Fabric:
                 subprocess.run(["ip", "link", "del", "fabv"], capture_output=True, timeout=30)
         while True:  # what a fabric-side command left behind
             try:
-                done = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if done is None or done.si_pid in self._guests:
+            if ended is None or ended.si_pid in self._guests:
                 return
-            os.waitpid(done.si_pid, 0)
+            os.waitpid(ended.si_pid, 0)
 
 
 if __name__ == "__main__":
