@@ -5,13 +5,17 @@ from __future__ import annotations
 from waagent.guest.profile import Guest, filled
 from waagent.system.action import Plan, Run
 
+NOT_INSTALLED = 5
+"""systemctl's and the init scripts' status for a service that is not there; fine for ``stop``."""
+
 
 def control(guest: Guest, verb: str) -> Plan:
     """start, stop or restart our service; empty where no command is known to do so."""
     if not guest.service_control:
         return ()
     argv = filled(guest.service_control, verb=verb, name=guest.service_name)
-    return (Run(argv, why=f"{verb} {guest.service_name}", timeout=120.0),)
+    ok = (0, NOT_INSTALLED) if verb == "stop" else (0,)
+    return (Run(argv, ok=ok, why=f"{verb} {guest.service_name}", timeout=120.0),)
 
 
 def register(guest: Guest) -> Plan:

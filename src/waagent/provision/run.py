@@ -166,5 +166,5 @@ def _step(name: str) -> Iterator[None]:
         said = facts.get("stderr", "").strip()
         reason = f"{name}: {failure.reason}" + (f" ({said[-300:]})" if said and said not in failure.reason else "")
         raise ProvisionFailure(reason, hint=failure.hint, facts=facts, causes=failure.causes) from failure
-    except Exception as error:  # noqa: BLE001 - one of the four edges that must survive anything
+    except Exception as error:  # one of the four edges that must survive anything
         raise ProvisionFailure(f"{name}: {type(error).__name__}: {error}", facts={"step": name}) from error
