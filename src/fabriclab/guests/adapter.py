@@ -5,7 +5,7 @@ One TOML file per agent (adapters/*.toml, or any other path). Keys:
     name, about                 for people
     [root]  kind                "machine" (this machine's own root) or "debian" (a root of its own)
             suite, packages     for "debian"
-    [lay]   run                 a program of this machine that fills the layer; {python} {project} {layer} {adapter} are filled in
+    [lay]   run                 a program of this machine that fills the layer; it may name {python} {project} {layer} {adapter}
             copy                a directory, relative to the adapter's file, that is laid over the root as it is
     [start] command             what the guest runs
             environment         a table of text
@@ -19,14 +19,11 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from importlib import resources
+from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # pragma: no cover
-    import tomli as tomllib
+tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
 CONFIGURATION = "/etc/waagent.conf"
 

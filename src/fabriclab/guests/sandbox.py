@@ -1,8 +1,8 @@
 """The sandbox guest: a throw-away machine on private namespaces, up in a fraction of a second (guests recipe, part A).
 
 Its root is an overlay: upper layer (what the guest writes, in memory) over the agent's layer, over the machine's own files,
-over a root, by default this machine's. A reboot keeps the upper layer. Users, sudo, sshd, network and mounts are real, the kernel
-is the machine's.
+over a root, by default this machine's. A reboot keeps the upper layer. Users, sudo, sshd, network and mounts are real,
+the kernel is the machine's.
 """
 
 import os

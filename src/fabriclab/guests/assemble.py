@@ -1,0 +1,77 @@
+"""From an agent's adapter to a guest that is ready to start: root, layers, configuration, provisioning DVD."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fabriclab.guests import adapter as adapters
+from fabriclab.guests import dvd, machine, root
+from fabriclab.guests.adapter import Adapter
+from fabriclab.guests.machine import Machine
+from fabriclab.guests.namespace import FabricNamespace
+from fabriclab.guests.sandbox import Disk, Sandbox
+
+RESOURCE_DISK_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Provisioning:
+    """What the first boot brings. `ovf_env` None: no DVD. `resource_disk`: bytes of the temporary disk, 0 for none."""
+
+    ovf_env: bytes | None = None
+    custom_data: bytes | None = None
+    resource_disk: int = 0
+
+
+def checkout() -> Path | None:
+    """The source tree this program runs from, when it runs from one."""
+    for parent in Path(__file__).resolve().parents:
+        if (parent / "pyproject.toml").is_file():
+            return parent
+    return None
+
+
+def cache() -> Path:
+    """Where roots are kept: .lab in the source tree, else the user's cache."""
+    tree = checkout()
+    return tree / ".lab" if tree is not None else Path.home() / ".cache/fabriclab"
+
+
+def root_of(adapter: Adapter) -> Path:
+    """The root the adapter asks for, made first when it is not there yet. Raises RootUnavailable."""
+    if adapter.root == "machine":
+        return Path("/")
+    return root.obtain(root.DebianRoot(adapter.suite, adapter.packages), cache() / "roots")
+
+
+def assemble(
+    namespace: FabricNamespace,
+    adapter: Adapter,
+    base: Path,
+    look: Machine,
+    provisioning: Provisioning,
+    settings: dict[str, str],
+    name: str = "guest",
+) -> Sandbox:
+    """A prepared guest. `settings`: lines of the agent's configuration file, over those of the adapter."""
+    own_root = base != Path("/")
+    guest = Sandbox(namespace, replace(look, hidden=() if own_root else look.hidden), base, name)
+    guest.prepare(None if own_root else checkout())
+    adapters.lay(adapter, guest.agent_layer)
+    configure(guest, adapter, base, {**adapter.configuration, **settings})
+    if provisioning.ovf_env is not None:
+        image = dvd.provisioning(provisioning.ovf_env, provisioning.custom_data)
+        guest.insert(Disk("sr0", "provisioning.iso", read_only=True), image)
+    if provisioning.resource_disk:
+        guest.insert(Disk("sdb", "resource.img"), provisioning.resource_disk)
+    return guest
+
+
+def configure(guest: Sandbox, adapter: Adapter, base: Path, settings: dict[str, str]) -> None:
+    """Sets lines of the agent's configuration file, in the agent's layer: part of the untouched guest."""
+    if not settings:
+        return
+    inside = adapter.configuration_path.lstrip("/")
+    own = guest.agent_layer / inside
+    shipped = own if own.exists() else base / inside
+    text = shipped.read_text() if shipped.exists() else ""
+    machine.write(own, adapters.configure(text, settings), 0o644)
