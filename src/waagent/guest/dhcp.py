@@ -41,7 +41,7 @@ def observe(system: System, guest: Guest, interface: str | None) -> DhcpFacts:
 
     def text(path: str) -> str | None:
         content = system.files.read_if_there(path)
-        return None if content is None else content.decode("utf-8", "replace")
+        return None if content is None else content.decode("utf-8", "surrogateescape")
 
     return DhcpFacts(
         interface=interface,
@@ -71,10 +71,10 @@ def publish(guest: Guest, name: str, facts: DhcpFacts) -> Plan:
         reload: Plan = ()
         if facts.connection:
             reload = (Run(("nmcli", "connection", "load", ifcfg_path(facts.interface)), optional=True, why=why),)
-        return (WriteFile(ifcfg_path(facts.interface), content.encode(), why=why), *reload)
+        return (WriteFile(ifcfg_path(facts.interface), content.encode("utf-8", "surrogateescape"), why=why), *reload)
     if guest.dhcp_name_tool is DhcpNameTool.NETCONFIG and facts.netconfig is not None:
         edited = netconfig(facts.netconfig, name)
-        return (WriteFile(NETCONFIG, edited.encode(), why=why),) if edited != facts.netconfig else ()
+        return (WriteFile(NETCONFIG, edited.encode("utf-8", "surrogateescape"), why=why),) if edited != facts.netconfig else ()
     if facts.connection:
         return (
             Run(
@@ -90,7 +90,9 @@ def _dhclient(name: str, confs: tuple[tuple[str, str], ...], why: str) -> Plan:
     if any(_sends_current_name(text) for _, text in confs):
         return ()
     return tuple(
-        WriteFile(path, with_line(text, "send host-name", f'send host-name "{name}";').encode(), why=why)
+        WriteFile(
+            path, with_line(text, "send host-name", f'send host-name "{name}";').encode("utf-8", "surrogateescape"), why=why
+        )
         for path, text in confs
     )
 

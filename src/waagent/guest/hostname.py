@@ -35,9 +35,11 @@ def set_name(guest: Guest, name: str, *, text: str | None = None, tools: frozens
     why = "keep the host name"
     tool = guest.host_name_tool
     if tool is HostNameTool.SYSCONFIG_NETWORK:
-        return WriteFile(SYSCONFIG, with_line(text, "HOSTNAME", f"HOSTNAME={name}").encode(), why=why), now
+        return WriteFile(
+            SYSCONFIG, with_line(text, "HOSTNAME", f"HOSTNAME={name}").encode("utf-8", "surrogateescape"), why=why
+        ), now
     if tool is HostNameTool.RC_CONF:
-        return WriteFile(guest.host_name_file, rc_conf(text, name).encode(), why=why), now
+        return WriteFile(guest.host_name_file, rc_conf(text, name).encode("utf-8", "surrogateescape"), why=why), now
     write = WriteFile(guest.host_name_file, f"{name}\n".encode(), mode=0o644, why=why)
     if tool is HostNameTool.UCI:
         return (

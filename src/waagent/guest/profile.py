@@ -117,14 +117,14 @@ class Guest:
     sshd_restart: Argv = ()
     sshd_config_edited: bool = True
     """False where images own sshd_config; a drop-in is still written when the file includes some (guest.md 12, 23)."""
-    sshd_runtime_directory: str | None = None
-    """Made before ``sshd -t``, which insists on it, although the unit that makes it has not been started yet."""
 
     # the provisioning medium
     media_patterns: tuple[str, ...] = ("sr[0-9]", "cdrom[0-9]", "cd[0-9]", "hd[c-z]", "vd[b-z]")
     mount: tuple[Argv, ...] = (("mount", "-o", "ro", "-t", "udf,iso9660,vfat"),)
     """Mount commands to try in order; device and mount point are appended."""
     eject: Argv = ("eject", "{device}")
+    pools: bool = True
+    """VMs of a pool are supported: they wait under a placeholder for their customer (guest.md 1.7)."""
     media_modules: tuple[str, ...] = ("udf", "isofs")
     """Kernel modules to load when no mount succeeds."""
 

@@ -58,17 +58,37 @@ def grant(
     if guest.privilege_tool is PrivilegeTool.DOAS:
         line = f"permit keepenv {'persist' if with_password else 'nopass'} {name}"
         text = with_rule(rules if rules is not None else "permit keepenv root\n", line)
-        return (WriteFile(DOAS_CONF, text.encode(), mode=0o644, check=("doas", "-C", "{}"), why=f"let {name} use doas"),)
+        return (
+            WriteFile(
+                DOAS_CONF,
+                text.encode("utf-8", "surrogateescape"),
+                mode=0o644,
+                check=("doas", "-C", "{}"),
+                why=f"let {name} use doas",
+            ),
+        )
     check = ("visudo", "-c", "-f", "{}") if visudo else ()
     plan: Plan = ()
     if not directory_exists:
         included = with_rule((sudoers or "").rstrip("\n") + "\n\n" if sudoers else "", f"#includedir {sudoers_dir}")
         plan = (MakeDirectory(sudoers_dir, mode=0o750, why="have a place for the sudo rule"),)
         if f"includedir {sudoers_dir}" not in (sudoers or ""):
-            write = WriteFile(parent_path(sudoers_dir), included.encode(), mode=0o440, check=check, why="have sudo read it")
+            write = WriteFile(
+                parent_path(sudoers_dir),
+                included.encode("utf-8", "surrogateescape"),
+                mode=0o440,
+                check=check,
+                why="have sudo read it",
+            )
             plan = (*plan, write)
     text = with_rule(rules or "", rule(name, with_password))
-    rules_file = WriteFile(rules_path(guest, sudoers_dir), text.encode(), mode=0o440, check=check, why=f"let {name} use sudo")
+    rules_file = WriteFile(
+        rules_path(guest, sudoers_dir),
+        text.encode("utf-8", "surrogateescape"),
+        mode=0o440,
+        check=check,
+        why=f"let {name} use sudo",
+    )
     return (*plan, rules_file)
 
 
@@ -78,4 +98,6 @@ def revoke(guest: Guest, name: str, *, sudoers_dir: str, rules: str | None) -> P
     left = drop(rules or "", name)
     if rules is None or left == rules:
         return ()
-    return (WriteFile(rules_path(guest, sudoers_dir), left.encode(), why=f"drop the rules of {name}"),)
+    return (
+        WriteFile(rules_path(guest, sudoers_dir), left.encode("utf-8", "surrogateescape"), why=f"drop the rules of {name}"),
+    )

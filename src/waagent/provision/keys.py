@@ -87,7 +87,13 @@ def deploy_public(
     plan: Plan = ()
     for path, lines in files.items():
         text = ssh.with_keys(existing.get(path, ""), tuple(lines))
-        write = WriteFile(path, text.encode(), mode=0o600, owner=ovf.user_name, why=f"let {ovf.user_name} log in by key")
+        write = WriteFile(
+            path,
+            text.encode("utf-8", "surrogateescape"),
+            mode=0o600,
+            owner=ovf.user_name,
+            why=f"let {ovf.user_name} log in by key",
+        )
         plan = (*plan, *_directory(path, ovf.user_name), write, *selinux.label_keys(posixpath.dirname(path), (path,), tools))
     return plan
 

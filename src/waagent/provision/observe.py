@@ -28,15 +28,16 @@ VENDOR_SSHD_CONFIG = "/usr/etc/ssh/sshd_config"
 
 @dataclass(frozen=True)
 class SshdFacts:
-    """sshd's program and configuration. ``config`` None: there is no file; ``vendor``: it is not ours to edit."""
+    """sshd's configuration. ``config`` None: there is no file; ``vendor``: it is not ours to edit."""
 
-    program: str | None = None
     path: str = ""
     config: str | None = None
     vendor: bool = False
     drop_ins: tuple[tuple[str, str], ...] = ()
-    host_key: str | None = None
-    """Any private host key: ``sshd -t`` refuses to check without one."""
+    check: tuple[str, ...] = ()
+    """The command that judges a configuration (``{}``); empty where it cannot even judge the present one."""
+    missing_directory: str | None = None
+    """What ``sshd -t`` insists on although the unit that makes it has not been started yet."""
 
 
 @dataclass(frozen=True)
@@ -108,13 +109,32 @@ def _sshd(system: System, config: Config, new_host_keys: tuple[str, ...]) -> Ssh
     for pattern in ssh.includes(text or "", config.os.ssh_dir):
         for name in system.files.glob(pattern):
             found[name] = _text(system, name) or ""
+    check, missing = _sshd_check(system, config, VENDOR_SSHD_CONFIG if vendor else path, new_host_keys)
+    return SshdFacts(path, text, vendor, tuple(found.items()), check, missing)
+
+
+def _sshd_check(
+    system: System, config: Config, path: str, new_host_keys: tuple[str, ...]
+) -> tuple[tuple[str, ...], str | None]:
+    """How to check a configuration. sshd wants an absolute program path, a host key and its runtime directory for it."""
     program = system.commands.find("sshd") or next((place for place in SSHD_PLACES if system.files.exists(place)), None)
     if new_host_keys:
-        host_key: str | None = f"{hostkeys.new_directory(config)}/{hostkeys.key_name(new_host_keys[0])}"
+        key = f"{hostkeys.new_directory(config)}/{hostkeys.key_name(new_host_keys[0])}"
     else:
-        private = [name for name in hostkeys.present(system, config) if name.endswith("_key")]
-        host_key = private[0] if private else None
-    return SshdFacts(program, path, text, vendor, tuple(found.items()), host_key)
+        key = next((name for name in hostkeys.present(system, config) if name.endswith("_key")), "")
+    if program is None or not key or not system.files.exists(path):
+        return (), None
+    check = (program, "-t", "-h", key, "-f", "{}")
+    try:
+        said = system.commands.run((*check[:-1], path), ok=None)
+    except CommandFailure as failure:
+        system.log.warning(f"sshd's configuration cannot be checked: {failure.reason}")
+        return (), None
+    missing = re.search(r"Missing privilege separation directory: (/\S+)", said.stderr)
+    if said.exit_code == 0 or missing:
+        return check, missing[1] if missing else None
+    system.log.warning(f"sshd does not accept its present configuration, so ours is not checked: {said.stderr.strip()[-300:]}")
+    return (), None
 
 
 def _authorized(system: System, config: Config, ovf: OvfEnvironment, user: Account | None) -> tuple[tuple[str, str], ...]:

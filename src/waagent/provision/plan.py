@@ -103,9 +103,6 @@ def sshd(config: Config, guest: Guest, ovf: OvfEnvironment, facts: Facts) -> Pla
     wanted = ssh.settings(
         password_login=not ovf.disable_ssh_password_authentication, client_alive_interval=config.os.ssh_client_alive_interval
     )
-    check: tuple[str, ...] = ()
-    if facts.sshd.program and facts.sshd.host_key:
-        check = (facts.sshd.program, "-t", "-h", facts.sshd.host_key, "-f", "{}")
     why = "set which ways to log in sshd allows"
     edits: dict[str, str] = {}
     ours = ssh.drop_in_path(text, config.os.ssh_dir)
@@ -120,12 +117,12 @@ def sshd(config: Config, guest: Guest, ovf: OvfEnvironment, facts: Facts) -> Pla
     # where an image owns the file, its drop-in directory may well be read-only
     optional = not guest.sshd_config_edited
     writes: Plan = tuple(
-        WriteFile(path, content.encode("utf-8", "surrogateescape"), check=check, why=why, optional=optional)
+        WriteFile(path, content.encode("utf-8", "surrogateescape"), check=facts.sshd.check, why=why, optional=optional)
         for path, content in edits.items()
         if before.get(path) != content
     )
-    if writes and check and guest.sshd_runtime_directory:
-        return (MakeDirectory(guest.sshd_runtime_directory, mode=0o755, why="let sshd check its configuration"), *writes)
+    if writes and facts.sshd.missing_directory:
+        return (MakeDirectory(facts.sshd.missing_directory, mode=0o755, why="let sshd check its configuration"), *writes)
     return writes
 
 

@@ -25,6 +25,7 @@ FREEBSD = Guest(
     mount=(("mount", "-t", "udf", "-o", "ro"), ("mount", "-t", "cd9660", "-o", "ro")),
     eject=("cdcontrol", "-f", "{device}", "eject"),
     media_modules=(),
+    pools=False,
     vm_id_file=None,
     vm_id_command=("kenv", "-q", "smbios.system.uuid"),
 )

@@ -11,7 +11,6 @@ BASE = Guest(
     family="debian-base",
     service_control=SERVICE,
     sshd_restart=RELOAD_SSH,
-    sshd_runtime_directory="/run/sshd",
     lease_sources=DEBIAN_LEASES + NETWORKD_LEASES,
     removes_net_rules=False,
 )
