@@ -77,9 +77,7 @@ def marked_outdated(wire: ExtensionsGoalState, last_fast_track: str | None) -> E
     return replace(wire, outdated=timestamp(wire.created_on_ticks) < last_fast_track)
 
 
-def lacking_certificates(
-    goal_state: ExtensionsGoalState, certificates: Iterable[CertificateSummary]
-) -> tuple[Thumbprint, ...]:
+def lacking_certificates(goal_state: ExtensionsGoalState, certificates: Iterable[CertificateSummary]) -> tuple[Thumbprint, ...]:
     """Thumbprints that protected settings refer to and that the certificate list does not have, sorted."""
     known = {each.thumbprint.upper() for each in certificates}
     wanted = {

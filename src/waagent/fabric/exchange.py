@@ -127,7 +127,7 @@ def require(response: Response, what: str, accepted: Iterable[int] = SUCCESS) ->
 def readable(body: bytes, limit: int = 512) -> str:
     """The first characters of a body, safe for a log: redacted, and without control characters (trap 34)."""
     text = body[: 4 * limit].decode("utf-8", "replace")
-    return redact(re.sub(r"[^\x20-\x7e]+", " ", text))[:limit]
+    return redact(re.sub(r"[^\x21-\x7e]+", " ", text))[:limit]
 
 
 def status_of(failure: BaseException) -> int | None:

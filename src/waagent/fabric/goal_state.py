@@ -11,25 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from waagent.codec import artifacts_profile, extensions_config, hosting_environment, remote_access, saved
+from waagent.codec import saved
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
-from waagent.fabric.certificates import REMOTE_ACCESS_CIPHER, CertificateStore
-from waagent.fabric.choice import choose, empty, history_tag, lacking_certificates, marked_outdated, safe
+from waagent.fabric.certificates import CertificateStore
+from waagent.fabric.choice import choose, history_tag, lacking_certificates, marked_outdated, safe
 from waagent.fabric.fasttrack import FastTrack, SupportStopped
 from waagent.fabric.hostgaplugin import HostPlugin
+from waagent.fabric.parts import HistoryDocument, PartsReader, WireParts, keep
 from waagent.fabric.wireserver import WireServer
-from waagent.model.failure import DocumentFailure, ExchangeFailure, Failure, SystemFailure
-from waagent.model.goal_state import (
-    CertificateSummary,
-    ExtensionsGoalState,
-    GoalState,
-    HostingEnvironment,
-    Incarnation,
-    RemoteAccess,
-    VmSettings,
-    WireGoalState,
-)
+from waagent.model.failure import DocumentFailure, ExchangeFailure, SystemFailure
+from waagent.model.goal_state import ExtensionsGoalState, GoalState, Incarnation, VmSettings, WireGoalState
 from waagent.system.port import System
 
 DEFAULT_PERIOD = 6.0
@@ -44,27 +36,7 @@ class Refresh:
     extensions_changed: bool
 
 
-@dataclass(frozen=True)
-class HistoryDocument:
-    """A document for the history directory, already redacted."""
-
-    name: str
-    content: bytes
-
-
 History = Callable[[str, tuple[HistoryDocument, ...]], object]
-
-
-@dataclass(frozen=True)
-class WireParts:
-    """Everything the wire server said for one incarnation."""
-
-    extensions: ExtensionsGoalState
-    hosting: HostingEnvironment = HostingEnvironment()
-    certificates: tuple[CertificateSummary, ...] = ()
-    certificates_url: str | None = None
-    remote_access: RemoteAccess | None = None
-    documents: tuple[HistoryDocument, ...] = ()
 
 
 class GoalStateReader:
@@ -85,11 +57,10 @@ class GoalStateReader:
         history: History = lambda tag, documents: None,
     ) -> None:
         self._system = system
-        self._paths = paths
         self._wire = wire
         self._host = host
         self._certificates = certificates
-        self._profile = profile
+        self._reader = PartsReader(system, paths, wire, certificates, profile)
         self._history = history
         self._period = float(config.extensions.goal_state_period or DEFAULT_PERIOD)
         self._fast = FastTrack(system, paths, enabled=config.debug.enable_fast_track)
@@ -99,6 +70,9 @@ class GoalStateReader:
         self._rejected_etag: str | None = None
         self._support_stopped = False
         self._state: GoalState | None = None
+        self._told_identity: str | None = None
+        self._wire_untold = False
+        self._checked_identity: str | None = None
 
     @property
     def goal_state(self) -> GoalState | None:
@@ -114,12 +88,14 @@ class GoalStateReader:
 
         Errors: ``ExchangeFailure``, ``DocumentFailure`` or ``SystemFailure``; the last complete state then stays.
         """
-        before = self._state.extensions.identity if self._state else None
-        changed = self._update(force=force, drop_etag=False)
-        changed = self._complete_certificates() or changed
+        self._update(force=force, drop_etag=False)
+        self._complete_certificates()
         state = self._state
         assert state is not None
-        return Refresh(state, changed, state.extensions.identity != before)
+        outcome = Refresh(state, self._wire_untold, state.extensions.identity != self._told_identity)
+        # Only what was handed over counts as told: a failure above must not swallow a change already taken in.
+        self._told_identity, self._wire_untold = state.extensions.identity, False
+        return outcome
 
     def status_reported(self) -> None:
         """A status went out: after the end of Fast Track support its memory file may go now (fabric.md 5.4)."""
@@ -133,8 +109,8 @@ class GoalStateReader:
 
     # -- one update
 
-    def _update(self, *, force: bool, drop_etag: bool) -> bool:
-        """Bring the state up to date; True when the wire server's part was fetched anew."""
+    def _update(self, *, force: bool, drop_etag: bool) -> None:
+        """Bring the state up to date, or leave it as it was and raise."""
         wire, text = self._fetch_wire()
         wire_changed = force or self._parts is None or wire.incarnation != self._incarnation
         stopped = False
@@ -145,10 +121,10 @@ class GoalStateReader:
         settings_changed = settings is not None and settings.etag != self._used_etag
         if not wire_changed and not settings_changed:
             self._renewed(wire)
-            return False
+            return
         parts = self._parts
         if wire_changed or parts is None:
-            parts = self._fetch_parts(wire)
+            parts = self._reader.fetch(wire)
         current = self._state.extensions if self._state else None
         if stopped:
             chosen = marked_outdated(parts.extensions, self._fast.remembered())
@@ -157,13 +133,11 @@ class GoalStateReader:
             self._system.log.info("this host does not support Fast Track any more: the wire server's goal state is used")
         else:
             parts = self._outdated_at_start(parts)
-            chosen = choose(
-                current, parts.extensions, settings, wire_changed=wire_changed, settings_changed=settings_changed
-            )
+            chosen = choose(current, parts.extensions, settings, wire_changed=wire_changed, settings_changed=settings_changed)
         self._commit(wire, parts, settings, chosen)
         self._archive(wire, text if wire_changed else None, parts if wire_changed else None, settings_changed)
+        self._wire_untold = self._wire_untold or wire_changed
         self._repair_certificates()
-        return wire_changed
 
     def _fetch_wire(self) -> tuple[WireGoalState, bytes]:
         wire, text = self._wire.goal_state()
@@ -183,9 +157,7 @@ class GoalStateReader:
             return parts
         return replace(parts, extensions=marked_outdated(parts.extensions, self._fast.remembered()))
 
-    def _commit(
-        self, wire: WireGoalState, parts: WireParts, settings: VmSettings | None, chosen: ExtensionsGoalState
-    ) -> None:
+    def _commit(self, wire: WireGoalState, parts: WireParts, settings: VmSettings | None, chosen: ExtensionsGoalState) -> None:
         self._incarnation = wire.incarnation
         self._parts = parts
         self._used_etag = settings.etag if settings is not None else None
@@ -204,72 +176,10 @@ class GoalStateReader:
         assert self._state is not None
         self._state = replace(self._state, wire=wire, fast_track_supported=self._fast.supported)
 
-    # -- the wire server's documents, in the order of fabric.md 3.2
-
-    def _fetch_parts(self, wire: WireGoalState) -> WireParts:
-        documents: list[HistoryDocument] = []
-        extensions = self._fetch_extensions(wire, documents)
-        hosting = HostingEnvironment()
-        if wire.hosting_environment_url:
-            data = self._wire.part(wire.hosting_environment_url)
-            hosting = hosting_environment.parse(data)
-            documents.append(HistoryDocument("HostingEnvironmentConfig.xml", data))
-        if wire.shared_config_url:
-            data = self._wire.part(wire.shared_config_url)
-            self._save_shared_config(data)
-            documents.append(HistoryDocument("SharedConfig.xml", data))
-        certificates = self._fetch_certificates(wire.certificates_url)
-        documents.append(HistoryDocument("Certificates.json", summary_text(certificates)))
-        access = self._fetch_remote_access(wire, documents)
-        return WireParts(extensions, hosting, certificates, wire.certificates_url, access, tuple(documents))
-
-    def _fetch_extensions(self, wire: WireGoalState, documents: list[HistoryDocument]) -> ExtensionsGoalState:
-        if not wire.extensions_config_url:
-            return empty(wire.incarnation)
-        data = self._wire.part(wire.extensions_config_url)
-        extensions = extensions_config.parse(data, wire.incarnation)
-        self._keep(documents, "ExtensionsConfig.xml", saved.redact_extensions_config, data)
-        return replace(extensions, on_hold=self._on_hold(extensions.artifacts_profile_url))
-
-    def _on_hold(self, url: str | None) -> bool:
-        """What the artifacts profile says; any problem means not on hold (trap 17)."""
-        if not url:
-            return False
-        try:
-            return artifacts_profile.on_hold(self._profile(url))
-        except Failure as failure:
-            self._system.log.verbose(f"artifacts profile: {failure}; taken as not on hold")
-            return False
-
-    def _save_shared_config(self, data: bytes) -> None:
-        """Other products read this file: as received, less a byte order mark (fabric.md 3.3, trap 58)."""
-        content = data.removeprefix(b"\xef\xbb\xbf")
-        if self._system.files.read_if_there(self._paths.shared_config) != content:
-            self._system.files.write(self._paths.shared_config, content, 0o644)
-
-    def _fetch_certificates(self, url: str | None) -> tuple[CertificateSummary, ...]:
-        if not url:
-            return ()
-
-        def fetch(certificate: str, cipher: str) -> bytes:
-            return self._wire.encrypted_part(url, "certificates", certificate, cipher)
-
-        return self._certificates.update(fetch)
-
-    def _fetch_remote_access(self, wire: WireGoalState, documents: list[HistoryDocument]) -> RemoteAccess | None:
-        if not wire.remote_access_url:
-            return None
-        certificate = self._certificates.transport_certificate()
-        data = self._wire.encrypted_part(wire.remote_access_url, "remote access", certificate, REMOTE_ACCESS_CIPHER)
-        access = remote_access.parse(data)
-        documents.append(HistoryDocument("RemoteAccess.xml", data))
-        return access
-
     # -- certificates that Fast Track settings need
 
-    def _complete_certificates(self) -> bool:
+    def _complete_certificates(self) -> None:
         """New Fast Track settings name a certificate we lack: refresh now, once more after a period, then go on."""
-        changed = False
         for wait in (0.0, self._period):
             lacking = self._lacking()
             if not lacking:
@@ -278,30 +188,28 @@ class GoalStateReader:
             if wait and not self._system.clock.pause(wait):
                 raise ExchangeFailure("goal state: given up because the agent is ending")
             self._update(force=True, drop_etag=True)
-            changed = True
         if self._state is not None:
             self._checked_identity = self._state.extensions.identity
-        return changed
-
-    _checked_identity: str | None = None
 
     def _lacking(self) -> tuple[str, ...]:
         state = self._state
-        if state is None or state.extensions.identity == self._checked_identity:
-            return ()
-        if self._fast.settings is None or state.extensions is not self._fast.settings.goal_state:
+        if state is None or state.extensions.identity == self._checked_identity or not self._uses_fast_track(state):
             return ()
         return lacking_certificates(state.extensions, state.certificates)
+
+    def _uses_fast_track(self, state: GoalState) -> bool:
+        settings = self._fast.settings
+        return settings is not None and state.extensions.identity == settings.goal_state.identity
 
     def _repair_certificates(self) -> None:
         """While Fast Track is in use: download the set again when a ``.crt`` has gone; failures are only logged."""
         state, parts = self._state, self._parts
-        if state is None or parts is None or self._fast.settings is None:
+        if state is None or parts is None or not self._uses_fast_track(state):
             return
-        if state.extensions is not self._fast.settings.goal_state or not self._certificates.missing(state.certificates):
+        if not self._certificates.missing(state.certificates):
             return
         self._system.log.info("certificate files are missing: downloading them again")
-        again = self._fetch_certificates(parts.certificates_url)
+        again = self._reader.certificates(parts.certificates_url)
         if again:
             self._parts = replace(parts, certificates=again)
             self._state = replace(state, certificates=again)
@@ -318,7 +226,7 @@ class GoalStateReader:
         if self._fast.settings is not None:
             etag = self._fast.settings.etag
             if settings_changed and self._fast.document is not None:
-                self._keep(documents, "VmSettings.json", saved.redact_vm_settings, self._fast.document)
+                keep(self._system, documents, "VmSettings.json", saved.redact_vm_settings, self._fast.document)
         self._tell_history(history_tag(wire.incarnation, etag), documents)
 
     def _archive_rejected(self) -> None:
@@ -330,17 +238,8 @@ class GoalStateReader:
             return
         self._rejected_etag = etag
         documents: list[HistoryDocument] = []
-        self._keep(documents, "VmSettings.json", saved.redact_vm_settings, data)
+        keep(self._system, documents, "VmSettings.json", saved.redact_vm_settings, data)
         self._tell_history(safe(etag), documents)
-
-    def _keep(
-        self, documents: list[HistoryDocument], name: str, redaction: Callable[[bytes], bytes], data: bytes
-    ) -> None:
-        """Add a redacted document; one that cannot be redacted is not kept (trap 37)."""
-        try:
-            documents.append(HistoryDocument(name, redaction(data)))
-        except DocumentFailure as failure:
-            self._system.log.warning(f"{name} is not kept in the history: {failure.reason}")
 
     def _tell_history(self, tag: str, documents: list[HistoryDocument]) -> None:
         if not documents:
@@ -349,11 +248,3 @@ class GoalStateReader:
             self._history(tag, tuple(documents))
         except SystemFailure as failure:
             self._system.log.warning(f"history: {failure.reason}")
-
-
-def summary_text(certificates: tuple[CertificateSummary, ...]) -> bytes:
-    """``Certificates.json``: thumbprints and whether there is a key, never a key."""
-    import json
-
-    rows = [{"thumbprint": each.thumbprint, "hasPrivateKey": each.has_private_key} for each in certificates]
-    return json.dumps(rows).encode()

@@ -138,7 +138,9 @@ class HostPlugin:
         call = "host package" if package else "host document"
 
         def ask(identity: Identity) -> Response:
-            request = Request("GET", f"{self._base}/extensionArtifact", {**versioned(identity), **extra}, sink=sink, limit=limit)
+            request = Request(
+                "GET", f"{self._base}/extensionArtifact", {**versioned(identity), **extra}, sink=sink, limit=limit
+            )
             return self._exchange.send(call, request, restart=restart)
 
         def attempt() -> Response:
