@@ -9,6 +9,7 @@ from a veth pair, and read-only views of all settings that the kernel shares bet
 
 import ctypes
 import errno
+import glob
 import json
 import os
 import select
@@ -75,7 +76,7 @@ def _begin(specification: dict[str, Any], channel: socket.socket, done: int) -> 
         os._exit(1)
     os.close(done)
     _let_go_of_everything_but(channel.fileno())
-    Guest(channel).serve()
+    Guest(channel, Nodes(specification["devices"])).serve()
     os._exit(0)
 
 
@@ -165,8 +166,9 @@ def _protect_shared_settings() -> None:
 class Guest:
     """Starts programs for the lab and reaps everything that ends."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, nodes: "Nodes") -> None:
         self._channel = channel
+        self._nodes = nodes
         self._waiting: dict[int, int] = {}  # process -> descriptor on which its end is told
 
     def serve(self) -> None:
@@ -174,8 +176,12 @@ class Guest:
         os.set_blocking(wake_write, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        events = open_kernel_events()
+        sources = [self._channel.fileno(), wake_read, *([events.fileno()] if events is not None else [])]
         while True:
-            ready, _, _ = select.select([self._channel.fileno(), wake_read], [], [])
+            ready, _, _ = select.select(sources, [], [])
+            if events is not None and events.fileno() in ready:
+                self._nodes.follow(events.recv(8192))
             if wake_read in ready:
                 os.read(wake_read, 512)
                 self._reap()
@@ -222,6 +228,54 @@ class Guest:
                 except BrokenPipeError:
                     pass
                 os.close(told)
+
+
+def open_kernel_events() -> socket.socket | None:
+    """The kernel's device events; only a namespace that belongs to the machine's own users gets them."""
+    events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15)  # NETLINK_KOBJECT_UEVENT
+    try:
+        events.bind((0, 1))
+    except OSError:
+        events.close()
+        return None
+    return events
+
+
+class Nodes:
+    """Device nodes for the partitions of the guest's disks, as udev would make them: sdb1 for the kernel's loop3p1."""
+
+    def __init__(self, disks: list[list[Any]]) -> None:
+        self._names = {f"loop{minor}": name for name, _, minor in disks}
+        for loop, name in self._names.items():
+            for found in glob.glob(f"/sys/block/{loop}/{loop}p*/dev"):
+                with open(found) as file:
+                    major, minor = file.read().strip().split(":")
+                self._make(f"{name}{found.split('/')[-2].rpartition('p')[2]}", int(major), int(minor))
+
+    def follow(self, event: bytes) -> None:
+        lines = event.decode("utf-8", "replace").split("\0")
+        values = dict(line.split("=", 1) for line in lines if "=" in line)
+        loop, _, number = values.get("DEVNAME", "").rpartition("p")
+        name = self._names.get(loop)
+        if name is None or not number.isdigit():
+            return
+        if values.get("ACTION") == "add":
+            self._make(f"{name}{number}", int(values["MAJOR"]), int(values["MINOR"]))
+        elif values.get("ACTION") == "remove":
+            self._remove(f"{name}{number}")
+
+    def _make(self, name: str, major: int, minor: int) -> None:
+        self._remove(name)
+        try:
+            os.mknod(f"/dev/{name}", stat.S_IFBLK | 0o660, os.makedev(major, minor))
+        except PermissionError:
+            pass
+
+    def _remove(self, name: str) -> None:
+        try:
+            os.unlink(f"/dev/{name}")
+        except FileNotFoundError:
+            pass
 
 
 def _kill(process: int, number: int, group: bool) -> None:

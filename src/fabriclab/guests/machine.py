@@ -5,10 +5,12 @@ speaks finds what it looks for. All of it is configurable, also to look like ano
 """
 
 import os
+import shutil
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+RESOURCE_DISK = "00000000-0001-8899-0000-000000000000"
 AZURE_ASSET_TAG = "7783-7084-3265-9085-8269-3286-77"
 
 # Traces of an Azure VM's own agents: a guest that shares the root of such a machine must not inherit them.
@@ -85,6 +87,21 @@ def write_dmi(layer: Path, machine: Machine) -> None:
     """A layer for /sys/class."""
     for name, text in machine.dmi.items():
         write(layer / "dmi/id" / name, f"{text}\n", 0o400 if name.endswith(("uuid", "serial")) else 0o444)
+
+
+def write_disks(bus: Path, block: Path, disks: list[tuple[str, int]]) -> None:
+    """Layers for /sys/bus and /sys/block: each (name, loop number) is a temporary disk on IDE port 1 (guest contract 4.1)."""
+    devices = bus / "vmbus/devices"
+    shutil.rmtree(bus / "vmbus", ignore_errors=True)
+    devices.mkdir(parents=True)
+    os.setxattr(bus / "vmbus", "trusted.overlay.opaque", b"y")  # a machine on Hyper-V has devices of its own there
+    for number, (name, loop) in enumerate(disks, 1):
+        device = devices / f"{number:08x}-{RESOURCE_DISK[9:]}"
+        write(device / "device_id", f"{{{RESOURCE_DISK}}}\n", 0o444)
+        write(device / f"host{number}/target{number}:0:0/{number}:0:0:0/block/{name}/dev", f"7:{loop}\n", 0o444)
+        link = block / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"../devices/virtual/block/loop{loop}")
 
 
 def hide(layer: Path, root: Path, names: tuple[str, ...]) -> None:

@@ -6,7 +6,6 @@ the kernel is the machine's.
 """
 
 import os
-import shutil
 import socket
 import uuid
 from dataclasses import dataclass, replace
@@ -63,7 +62,7 @@ class Sandbox:
 
     def prepare(self, checkout: Path | None = None) -> None:
         """Lays the machine's own files. `checkout`: a directory of the root that the guest must not see."""
-        for name in ("upper", "work", "root", "hidden", "machine", "agent", "class", "untouched", "disks"):
+        for name in ("upper", "work", "root", "hidden", "machine", "agent", "class", "untouched", "disks", "bus", "block"):
             (self.files / name).mkdir(parents=True, exist_ok=True)
             (self.files / name).chmod(0o755)
         hidden = self.machine.hidden
@@ -78,16 +77,11 @@ class Sandbox:
         """Where an agent's files are laid before the first start."""
         return self.files / "agent"
 
-    def insert(self, disk: Disk, content: Path | bytes | int) -> None:
-        """A disk for the next start: the content of a file, bytes, or an empty one of so many bytes."""
-        target = self.files / "disks" / disk.image
-        if isinstance(content, int):
-            with open(target, "wb") as file:
-                file.truncate(content)
-        elif isinstance(content, bytes):
-            target.write_bytes(content)
-        else:
-            shutil.copyfile(content, target)
+    def insert(self, disk: Disk, content: bytes, size: int | None = None) -> None:
+        """A disk for the next start, from its first bytes; `size`: bytes in all, the rest empty."""
+        with open(self.files / "disks" / disk.image, "wb") as file:
+            file.write(content)
+            file.truncate(size)
         self._disks = [*(other for other in self._disks if other.name != disk.name), disk]
 
     def remove(self, name: str) -> None:
@@ -108,7 +102,7 @@ class Sandbox:
             upper=f"{place}/upper",
             work=f"{place}/work",
             untouched=f"{place}/untouched",
-            sysfs=[[f"{place}/class", "sys/class"]] if self.machine.dmi else [],
+            sysfs=self._sysfs(place),
             boot_id=f"{place}/boot_id",
             hostname=self.machine.hostname,
             mac=self.machine.mac,
@@ -178,6 +172,13 @@ class Sandbox:
 
     def _lower_layers(self, place: str) -> list[str]:
         return [f"{place}/agent", f"{place}/machine", f"{place}/hidden", str(self._root)]
+
+    def _sysfs(self, place: str) -> list[list[str]]:
+        """[layer, place in the guest] of what is laid over the kernel's own view of devices."""
+        temporary = [(disk.name, self._loops[disk.name]) for disk in self._disks if not disk.read_only]
+        machine.write_disks(self.files / "bus", self.files / "block", temporary)
+        layers = [[f"{place}/class", "sys/class"]] if self.machine.dmi else []
+        return [*layers, [f"{place}/bus", "sys/bus"], [f"{place}/block", "sys/block"]]
 
     def _attach(self, disk: Disk) -> int:
         number = self.namespace.attach_disk(

@@ -1,0 +1,90 @@
+"""The command line of the lab: fabriclab run · up · shell · scenarios.
+
+Exit statuses: 0 every expectation held, 1 one did not or the lab failed, 2 the scenario, agent or command line is bad (one
+sentence says file, key and reason), 130 interrupted.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from fabriclab.guests.adapter import BadAdapter
+from fabriclab.guests.namespace import NamespaceUnavailable
+from fabriclab.guests.root import RootUnavailable
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    try:
+        return int(options.do(options))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader went away; nothing is left to say to it
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BadAdapter as problem:
+        return refuse(str(problem), 2)
+    except (NamespaceUnavailable, RootUnavailable) as problem:
+        return refuse(str(problem), 1)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="fabriclab", description="An Azure fabric on one machine, and guests to boot on it.")
+    verbs = top.add_subparsers(metavar="VERB", required=True)
+
+    run = verbs.add_parser("run", help="run a scenario and tell whether what it expects held")
+    run.add_argument("scenario", help="a name from `fabriclab scenarios`, or a TOML file")
+    run.add_argument("--agent", default="ours", help="ours, debian, a directory or an adapter's TOML file (default: ours)")
+    run.add_argument("--guest", default="sandbox", choices=["sandbox"], help="the kind of guest")
+    run.add_argument("--json", type=Path, metavar="FILE", help="write the result, the timeline and the journal there")
+    run.add_argument("--keep", action="store_true", help="keep what the guest wrote and the journal, and say where")
+    run.set_defaults(do=_run)
+
+    up = verbs.add_parser("up", help="a fabric and a guest until Ctrl-C")
+    up.add_argument("scenario", nargs="?", default="first-boot", help="what the fabric wants (default: first-boot)")
+    up.add_argument("--agent", default="ours", help="as for run; 'none' starts no agent")
+    up.set_defaults(do=_up)
+
+    shell = verbs.add_parser("shell", help="a shell inside a running lab")
+    shell.add_argument("where", nargs="?", default="guest", choices=["guest", "fabric"])
+    shell.add_argument("--lab", type=int, metavar="PID", help="which lab, when several run")
+    shell.add_argument("command", nargs="*", metavar="COMMAND", help="instead of a shell")
+    shell.set_defaults(do=_shell)
+
+    scenarios = verbs.add_parser("scenarios", help="list the scenarios that come with the lab")
+    scenarios.set_defaults(do=_scenarios)
+    return top
+
+
+def _run(options: argparse.Namespace) -> int:
+    from fabriclab.cli.run import run
+
+    return run(options.scenario, options.agent, options.json, keep=options.keep)
+
+
+def _up(options: argparse.Namespace) -> int:
+    from fabriclab.cli.up import up
+
+    return up(options.scenario, options.agent)
+
+
+def _shell(options: argparse.Namespace) -> int:
+    from fabriclab.cli.shell import shell
+
+    return shell(options.where, options.lab, options.command)
+
+
+def _scenarios(options: argparse.Namespace) -> int:
+    from fabriclab.cli.run import list_scenarios
+
+    return list_scenarios()
+
+
+def refuse(text: str, status: int) -> int:
+    print(f"fabriclab: {text}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""`fabriclab shell`: enters the guest or the fabric of a lab that runs now."""
+
+import os
+import subprocess
+import sys
+
+from fabriclab.guests import presence
+from fabriclab.guests.presence import Lab
+
+
+def shell(where: str, wanted: int | None, command: list[str]) -> int:
+    """Runs `command`, or an interactive shell, and gives its exit status."""
+    found = presence.labs()
+    choice = choose(found, wanted, where)
+    if isinstance(choice, str):
+        print(f"fabriclab: {choice}", file=sys.stderr)
+        return 1
+    inside = command or ["/bin/bash", "--login"]
+    return subprocess.run(presence.entering(choice, inside, guest=where == "guest"), check=False).returncode
+
+
+def choose(labs: tuple[Lab, ...], wanted: int | None, where: str) -> int | str:
+    """The process to enter, or one sentence that says why there is none."""
+    if os.geteuid() != 0:
+        return "Entering a lab needs root."
+    fitting = [lab for lab in labs if wanted is None or wanted == lab.lab]
+    if not fitting:
+        return "No lab runs now: start one with `fabriclab up`." if wanted is None else f"No lab has the process id {wanted}."
+    if len(fitting) > 1:
+        return f"Several labs run; choose one with --lab: {', '.join(str(lab.lab) for lab in fitting)}."
+    process = fitting[0].guest if where == "guest" else fitting[0].fabric
+    return process if process is not None else "The lab's guest is not running at this moment."
