@@ -160,6 +160,8 @@ class Request:
     """True only for storage: the wire server, the host plugin and metadata never go through a proxy (trap 24)."""
     sink: Callable[[bytes], object] | None = None
     """Takes the body of a 2xx answer piece by piece; ``Response.body`` is then empty."""
+    patience: float | None = None
+    """Longest silence in seconds, connecting included; None: the deadline alone counts. For long downloads."""
 
 
 @dataclass(frozen=True)
