@@ -46,6 +46,8 @@ class Policy:
     total: float | None = None
     jitter: float = 0.0
     side: str = "protocol"
+    patience: float | None = None
+    """Longest silence within one attempt, where ``deadline`` is long."""
 
 
 _ONCE = Policy(attempts=1, throttled_attempts=None, retryable=frozenset())
@@ -68,11 +70,11 @@ POLICIES: Mapping[str, Policy] = {
     "host versions": _HOST,
     "host health": replace(_ONCE, side="hostplugin"),
     "host document": replace(_HOST, retryable=RETRYABLE | {400}),
-    "host package": replace(_HOST, deadline=300.0),
+    "host package": replace(_HOST, deadline=900.0, total=900.0, patience=10.0),
     "host status": _HOST,
     "host log": replace(_HOST, deadline=30.0),
     "document": _STORAGE,
-    "package": replace(_STORAGE, deadline=300.0),
+    "package": replace(_STORAGE, deadline=900.0, total=900.0, patience=10.0),
     "status": replace(_STORAGE, jitter=0.0),
     "metadata": Policy(side="other"),
     "metadata health": Policy(side="other"),
@@ -194,7 +196,7 @@ class Exchange:
 
     def _dressed(self, request: Request, policy: Policy) -> Request:
         headers = {"User-Agent": f"WALinuxAgent/{self.agent_version}", "Accept-Encoding": "identity", **request.headers}
-        return replace(request, headers=headers, deadline=policy.deadline)
+        return replace(request, headers=headers, deadline=policy.deadline, patience=policy.patience)
 
     def _attempt(self, request: Request) -> Response | HttpFailure:
         try:
