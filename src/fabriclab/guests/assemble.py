@@ -1,6 +1,5 @@
 """From an agent's adapter to a guest that is ready to start: root, layers, configuration, provisioning DVD."""
 
-import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +8,10 @@ from fabriclab.guests import dvd, machine, root
 from fabriclab.guests.adapter import Adapter
 from fabriclab.guests.machine import Machine
 from fabriclab.guests.namespace import FabricNamespace
+from fabriclab.guests.partitions import make_mbr
 from fabriclab.guests.sandbox import Disk, Sandbox
+
+NTFS = 7  # how the platform hands a temporary disk over
 
 
 @dataclass(frozen=True)
@@ -61,15 +63,8 @@ def assemble(
         image = dvd.provisioning(provisioning.ovf_env, provisioning.custom_data)
         guest.insert(Disk("sr0", "provisioning.iso", read_only=True), image)
     if provisioning.resource_disk:
-        guest.insert(Disk("sdb", "resource.img"), resource_disk(provisioning.resource_disk), provisioning.resource_disk)
+        guest.insert(Disk("sdb", "resource.img"), make_mbr(provisioning.resource_disk, NTFS), provisioning.resource_disk)
     return guest
-
-
-def resource_disk(size: int) -> bytes:
-    """First sector of a temporary disk as the platform hands it over: one partition of type 7 (NTFS) over the whole disk."""
-    first, sectors = 2048, size // 512 - 2048
-    entry = struct.pack("<B3sB3sII", 0, b"\xfe\xff\xff", 7, b"\xfe\xff\xff", first, sectors)
-    return bytes(440) + b"FLAB\0\0" + entry + bytes(48) + b"\x55\xaa"
 
 
 def configure(guest: Sandbox, adapter: Adapter, base: Path, settings: dict[str, str]) -> None:

@@ -18,9 +18,10 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from typing import Any, NoReturn
 
-from fabriclab.guests import control, kernel
+from fabriclab.guests import control, kernel, partitions
 
 NODES = (
     ("null", 1, 3),
@@ -177,9 +178,13 @@ class Guest:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         events = open_kernel_events()
+        self._nodes.complete()
         sources = [self._channel.fileno(), wake_read, *([events.fileno()] if events is not None else [])]
         while True:
-            ready, _, _ = select.select(sources, [], [])
+            due = self._nodes.due
+            ready, _, _ = select.select(sources, [], [], None if due is None else max(0.0, due - time.monotonic()))
+            if not ready:
+                self._nodes.complete()
             if events is not None and events.fileno() in ready:
                 self._nodes.follow(events.recv(8192))
             if wake_read in ready:
@@ -245,6 +250,7 @@ class Nodes:
     """Device nodes for the partitions of the guest's disks, as udev would make them: sdb1 for the kernel's loop3p1."""
 
     def __init__(self, disks: list[list[Any]]) -> None:
+        self.due: float | None = None  # when to look at the tables again
         self._names = {f"loop{minor}": name for name, _, minor in disks}
         for loop, name in self._names.items():
             for found in glob.glob(f"/sys/block/{loop}/{loop}p*/dev"):
@@ -263,6 +269,19 @@ class Nodes:
             self._make(f"{name}{number}", int(values["MAJOR"]), int(values["MINOR"]))
         elif values.get("ACTION") == "remove":
             self._remove(f"{name}{number}")
+            self.due = time.monotonic() + 0.2  # not at once: who removes partitions mostly adds others right after
+
+    def complete(self) -> None:
+        """Has the kernel know the partitions that the tables name: it may be built without a reader of tables."""
+        self.due = None
+        for loop, name in self._names.items():
+            try:
+                with open(f"/dev/{name}", "rb") as disk:
+                    if not glob.glob(f"/sys/block/{loop}/{loop}p*"):
+                        for number, start, size in partitions.read(disk):
+                            kernel.add_partition(disk.fileno(), number, start, size)
+            except OSError:
+                continue  # read-only, or in use by somebody who changes it now
 
     def _make(self, name: str, major: int, minor: int) -> None:
         self._remove(name)

@@ -23,6 +23,7 @@ _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_CAPBSET_DROP = 1, 15, 24
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "ppc64le": 203, "s390x": 217}
 
 _LOOP_CTL_GET_FREE, _LOOP_CONFIGURE = 0x4C82, 0x4C0A
+_BLKPG, _BLKPG_ADD_PARTITION = 0x1269, 1
 _LO_READ_ONLY, _LO_AUTOCLEAR, _LO_PARTSCAN = 1, 4, 8
 
 # What root in a guest may not do, because the thing is shared with the machine: load modules, raw I/O, set the clock.
@@ -117,6 +118,19 @@ def attach_loop(path: str, read_only: bool, scan_partitions: bool) -> tuple[int,
     finally:
         os.close(control)
         os.close(backing)
+
+
+def add_partition(device: int, number: int, start: int, size: int) -> bool:
+    """Tells the kernel of a partition in bytes; False when it knows one there already."""
+    partition = ctypes.create_string_buffer(struct.pack("=qqi64s64s4x", start, size, number, b"", b""))
+    request = struct.pack("@iiiP", _BLKPG_ADD_PARTITION, 0, len(partition), ctypes.addressof(partition))
+    try:
+        fcntl.ioctl(device, _BLKPG, request)
+    except OSError as problem:
+        if problem.errno != errno.EBUSY:
+            raise
+        return False
+    return True
 
 
 def _open_loop(number: int) -> int:
