@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from waagent.guest.accounts import check_name
 from waagent.guest.profile import Guest, PrivilegeTool
-from waagent.system.action import MakeDirectory, Plan, WriteFile
+from waagent.system.action import MakeDirectory, Plan, Remove, WriteFile
 
 DOAS_CONF = "/etc/doas.conf"
 
@@ -98,6 +98,7 @@ def revoke(guest: Guest, name: str, *, sudoers_dir: str, rules: str | None) -> P
     left = drop(rules or "", name)
     if rules is None or left == rules:
         return ()
-    return (
-        WriteFile(rules_path(guest, sudoers_dir), left.encode("utf-8", "surrogateescape"), why=f"drop the rules of {name}"),
-    )
+    path = rules_path(guest, sudoers_dir)
+    if not left.strip() and guest.privilege_tool is PrivilegeTool.SUDO:
+        return (Remove(path, why=f"drop the rules of {name}"),)
+    return (WriteFile(path, left.encode("utf-8", "surrogateescape"), why=f"drop the rules of {name}"),)

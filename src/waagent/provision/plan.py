@@ -6,6 +6,7 @@ again after it was cut off anywhere leads to the same end.
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 
 from waagent.config.paths import Paths
@@ -121,9 +122,12 @@ def sshd(config: Config, guest: Guest, ovf: OvfEnvironment, facts: Facts) -> Pla
         for path, content in edits.items()
         if before.get(path) != content
     )
+    places: Plan = ()
     if writes and facts.sshd.missing_directory:
-        return (MakeDirectory(facts.sshd.missing_directory, mode=0o755, why="let sshd check its configuration"), *writes)
-    return writes
+        places = (MakeDirectory(facts.sshd.missing_directory, mode=0o755, why="let sshd check its configuration"),)
+    if ours and before.get(ours) != edits[ours]:
+        places = (*places, MakeDirectory(posixpath.dirname(ours), why="have a place for the drop-in", optional=optional))
+    return (*places, *writes)
 
 
 def _public_keys(config: Config, ovf: OvfEnvironment, facts: Facts) -> Plan:

@@ -70,6 +70,7 @@ def save_document(system: System, paths: Paths, content: bytes) -> OvfEnvironmen
     ovf = ovf_env.parse(content)
     for remark in ovf.remarks:
         system.log.info(f"provisioning document: {remark}")
+    system.files.make_directory(paths.lib, mode=0o700)
     system.files.write(paths.ovf_env, ovf_env.redact(content), mode=0o600)
     return ovf
 
