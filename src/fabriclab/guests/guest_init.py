@@ -9,7 +9,6 @@ from a veth pair, and read-only views of all settings that the kernel shares bet
 
 import ctypes
 import errno
-import glob
 import json
 import os
 import select
@@ -18,10 +17,10 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from typing import Any, NoReturn
 
-from fabriclab.guests import control, kernel, partitions
+from fabriclab.guests import control, kernel
+from fabriclab.guests.nodes import Nodes, open_kernel_events
 
 NODES = (
     ("null", 1, 3),
@@ -167,7 +166,7 @@ def _protect_shared_settings() -> None:
 class Guest:
     """Starts programs for the lab and reaps everything that ends."""
 
-    def __init__(self, channel: socket.socket, nodes: "Nodes") -> None:
+    def __init__(self, channel: socket.socket, nodes: Nodes) -> None:
         self._channel = channel
         self._nodes = nodes
         self._waiting: dict[int, int] = {}  # process -> descriptor on which its end is told
@@ -178,11 +177,10 @@ class Guest:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         events = open_kernel_events()
-        self._nodes.complete()
+        self._nodes.begin()
         sources = [self._channel.fileno(), wake_read, *([events.fileno()] if events is not None else [])]
         while True:
-            due = self._nodes.due
-            ready, _, _ = select.select(sources, [], [], None if due is None else max(0.0, due - time.monotonic()))
+            ready, _, _ = select.select(sources, [], [], self._nodes.patience())
             if not ready:
                 self._nodes.complete()
             if events is not None and events.fileno() in ready:
@@ -233,68 +231,6 @@ class Guest:
                 except BrokenPipeError:
                     pass
                 os.close(told)
-
-
-def open_kernel_events() -> socket.socket | None:
-    """The kernel's device events; only a namespace that belongs to the machine's own users gets them."""
-    events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15)  # NETLINK_KOBJECT_UEVENT
-    try:
-        events.bind((0, 1))
-    except OSError:
-        events.close()
-        return None
-    return events
-
-
-class Nodes:
-    """Device nodes for the partitions of the guest's disks, as udev would make them: sdb1 for the kernel's loop3p1."""
-
-    def __init__(self, disks: list[list[Any]]) -> None:
-        self.due: float | None = None  # when to look at the tables again
-        self._names = {f"loop{minor}": name for name, _, minor in disks}
-        for loop, name in self._names.items():
-            for found in glob.glob(f"/sys/block/{loop}/{loop}p*/dev"):
-                with open(found) as file:
-                    major, minor = file.read().strip().split(":")
-                self._make(f"{name}{found.split('/')[-2].rpartition('p')[2]}", int(major), int(minor))
-
-    def follow(self, event: bytes) -> None:
-        lines = event.decode("utf-8", "replace").split("\0")
-        values = dict(line.split("=", 1) for line in lines if "=" in line)
-        loop, _, number = values.get("DEVNAME", "").rpartition("p")
-        name = self._names.get(loop)
-        if name is None or not number.isdigit():
-            return
-        if values.get("ACTION") == "add":
-            self._make(f"{name}{number}", int(values["MAJOR"]), int(values["MINOR"]))
-        elif values.get("ACTION") == "remove":
-            self._remove(f"{name}{number}")
-            self.due = time.monotonic() + 0.2  # not at once: who removes partitions mostly adds others right after
-
-    def complete(self) -> None:
-        """Has the kernel know the partitions that the tables name: it may be built without a reader of tables."""
-        self.due = None
-        for loop, name in self._names.items():
-            try:
-                with open(f"/dev/{name}", "rb") as disk:
-                    if not glob.glob(f"/sys/block/{loop}/{loop}p*"):
-                        for number, start, size in partitions.read(disk):
-                            kernel.add_partition(disk.fileno(), number, start, size)
-            except OSError:
-                continue  # read-only, or in use by somebody who changes it now
-
-    def _make(self, name: str, major: int, minor: int) -> None:
-        self._remove(name)
-        try:
-            os.mknod(f"/dev/{name}", stat.S_IFBLK | 0o660, os.makedev(major, minor))
-        except PermissionError:
-            pass
-
-    def _remove(self, name: str) -> None:
-        try:
-            os.unlink(f"/dev/{name}")
-        except FileNotFoundError:
-            pass
 
 
 def _kill(process: int, number: int, group: bool) -> None:

@@ -14,6 +14,7 @@ from fabriclab.guests import dvd, namespace
 from fabriclab.guests.control import ControlError
 from fabriclab.guests.machine import Machine, azure_dmi
 from fabriclab.guests.namespace import FabricNamespace, NamespaceBinder
+from fabriclab.guests.partitions import make_mbr
 from fabriclab.guests.sandbox import Disk, Sandbox
 
 pytestmark = [
@@ -95,6 +96,19 @@ def test_the_guest_reaches_a_socket_of_the_fabric(fabric: FabricNamespace, guest
 def test_settings_shared_with_the_machine_are_read_only(guest: Sandbox) -> None:
     for command in ("echo 1 >/proc/sys/vm/drop_caches", "date -s 2001-01-01", "mount -o remount,rw /proc/sys/kernel && false"):
         assert not guest.shell(command).ok
+
+
+def test_a_temporary_disk_is_found_where_azure_puts_it_and_can_be_formatted(fabric: FabricNamespace) -> None:
+    size = 64 << 20
+    made = Sandbox(fabric, Machine())
+    made.prepare()
+    made.insert(Disk("sdb", "resource.img"), make_mbr(size, 7), size)
+    made.start()
+    name = made.shell("ls /sys/bus/vmbus/devices/*/host*/*/*/block").output.strip()
+    assert name == "sdb"
+    again = "sfdisk --quiet --part-type -f /dev/sdb 1 83; for i in $(seq 50); do test -b /dev/sdb1 && break; sleep 0.02; done"
+    done = made.shell(f"{again}; mkfs.ext4 -q -F /dev/sdb1 && mount /dev/sdb1 /mnt && findmnt -no FSTYPE /mnt")
+    assert done.output.strip() == "ext4", done.errors
 
 
 def test_a_reboot_keeps_files_and_ends_processes(guest: Sandbox) -> None:
