@@ -50,7 +50,7 @@ def set_name(guest: Guest, name: str, *, text: str | None = None, tools: frozens
         )
     if tool in (HostNameTool.HOSTNAMECTL, HostNameTool.HOSTNAMECTL_STATIC) and "hostnamectl" in tools:
         static = ("--static",) if tool is HostNameTool.HOSTNAMECTL_STATIC else ()
-        return write, now, Run(("hostnamectl", "set-hostname", name, *static), optional=True, why=why)
+        return write, now, Run(("hostnamectl", "set-hostname", name, *static), optional=True, timeout=20.0, why=why)
     return write, now
 
 

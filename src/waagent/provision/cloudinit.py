@@ -77,13 +77,14 @@ def is_enabled(system: System) -> bool:
 
 
 def owner(system: System, config: Config) -> Choice:
-    """Observe and choose."""
+    """Observe, choose, and say the choice in the log."""
     choice = choose(
         enabled=config.provisioning.enabled,
         agent=config.provisioning.agent,
         use_cloud_init=config.provisioning.use_cloud_init,
         cloud_init=is_enabled(system),
     )
+    system.log.info(f"provisioning belongs to {choice.owner.value}: {choice.why}")
     if choice.warning:
         system.log.warning(choice.warning)
     return choice

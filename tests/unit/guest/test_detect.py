@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from waagent.guest.detect import choose, identify
+from unit.fakes import MemoryFiles
+from waagent.guest.detect import choose, detect, identify
 from waagent.guest.profile import Identity, ResolvConf, order
 
 
@@ -132,3 +133,10 @@ def test_versions_compare_piecewise_and_never_raise() -> None:
 
 def test_recent_ubuntu_keeps_resolv_conf() -> None:
     assert choose(Identity("ubuntu", "22.04")).resolv_conf is ResolvConf.KEEP
+
+
+def test_detection_reads_files_and_notices_systemd() -> None:
+    files = MemoryFiles({"/usr/lib/os-release": "ID=gentoo\n", "/run/systemd/system/x": ""})
+    guest = detect(files)
+    assert (guest.family, guest.known) == ("default", False)
+    assert guest.service_control == ("systemctl", "{verb}", "{name}")
