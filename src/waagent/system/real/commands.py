@@ -61,6 +61,7 @@ class RealCommands:
             child.kill_group()
             raise
         finally:
+            child.close()
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
                     _close(stream)
@@ -131,7 +132,13 @@ class RealChild:
         self._handle = _ending(process)
 
     def __del__(self) -> None:
-        os.close(self._handle)
+        self.close()
+
+    def close(self) -> None:
+        """Give the descriptor back; only ``poll`` and ``kill_group`` may follow."""
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            os.close(handle)
 
     @property
     def pid(self) -> int:
