@@ -292,7 +292,13 @@ def test_only_requests_that_say_so_go_through_the_proxy() -> None:
 
 
 def test_https_asks_the_proxy_for_a_tunnel_and_checks_what_it_finds() -> None:
-    with RawServer(always(b"HTTP/1.1 200 Connected\r\n\r\nnot TLS at all", keep=False)) as proxy:
+    def script(channel: socket.socket, request: bytes, number: int) -> bool:
+        channel.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+        assert channel.recv(65536)  # the client's hello
+        channel.sendall(b"this is not TLS at all")
+        return True
+
+    with RawServer(script) as proxy:
         http = UrllibHttp(environment={"https_proxy": f"http://us%65r:word@127.0.0.1:{proxy.port}"})
         assert failure_of(http, Request("GET", "https://storage.example/blob", proxied=True, deadline=5)).kind == "protocol"
     head = proxy.requests[0][1].decode()
