@@ -1,0 +1,259 @@
+from dataclasses import replace
+
+import pytest
+from waagent.config.paths import Paths
+from waagent.config.sections import Config
+
+from unit.fabric.doubles import FakeCommands, FakeFiles, FakeSockets, World
+from waagent.fabric.endpoint import (
+    KNOWN_ADDRESS,
+    Discovery,
+    Endpoint,
+    forget,
+    has_default_route,
+    has_route,
+    primary_interface,
+    rank,
+    save,
+    saved,
+)
+from waagent.model.failure import ExchangeFailure, SystemFailure
+
+HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+DEFAULT = "eth0\t00000000\t0100140A\t0003\t0\t0\t100\t00000000\t0\t0\t0\n"
+TO_FABRIC = "eth0\t10813FA8\t0100140A\t0007\t0\t0\t100\tFFFFFFFF\t0\t0\t0\n"
+VIA_FABRIC = "eth0\t0000140A\t10813FA8\t0003\t0\t0\t100\t00FFFFFF\t0\t0\t0\n"
+MAC = b"\x00\x15\x5d\x0a\x1b\x2c"
+XID = b"\x01\x02\x03\x04"
+LEASE = b"lease {\n  option unknown-245 a8:3f:81:a;\n  expire never;\n}\n"
+SOURCES = (("dhclient", ("/var/lib/dhcp/dhclient.*.leases",)),)
+PATHS = Paths.of(Config())
+
+
+def reply(options: str, xid: bytes = XID) -> bytes:
+    packet = bytearray(240)
+    packet[0:3] = b"\x02\x01\x06"
+    packet[4:8] = xid
+    packet[28:34] = MAC
+    packet[236:240] = bytes.fromhex("63825363")
+    return bytes(packet) + bytes.fromhex("350102" + options + "ff")
+
+
+OFFER = reply("f5040a4d0010" + "03040a4d0001")
+
+
+class Bench:
+    """A discovery in a world of one's making; ``bad`` are addresses that do not answer as a wire server."""
+
+    def __init__(
+        self,
+        *,
+        routes: str = HEAD + DEFAULT,
+        lease: bytes | None = None,
+        offers: tuple[bytes, ...] = (),
+        bad: tuple[str, ...] = (),
+        available: bool = True,
+        config: Config | None = None,
+    ) -> None:
+        files = {"/proc/net/route": routes.encode()}
+        if lease is not None:
+            files["/var/lib/dhcp/dhclient.eth0.leases"] = lease
+        self.sockets = FakeSockets(lambda packet: offers)
+        self.commands = FakeCommands(lambda argv, stdin: b"", known=("ip", "iptables"))
+        self.world = World(files=FakeFiles(files), sockets=self.sockets, commands=self.commands)
+        self.believed: list[str] = []
+        self.bad = bad
+        self.discovery = Discovery(
+            self.world.system,
+            config or Config(),
+            SOURCES,
+            self.believe,
+            dhcp_available=available,
+            identifier=lambda: XID,
+        )
+
+    def believe(self, address: str) -> None:
+        self.believed.append(address)
+        if address in self.bad:
+            raise ExchangeFailure(f"{address} does not speak protocol 2012-11-30")
+
+
+def test_another_way_of_discovery_means_the_known_address() -> None:
+    config = Config()
+    config = replace(config, protocol=replace(config.protocol, endpoint_discovery="static"))
+    bench = Bench(config=config, lease=LEASE, offers=(OFFER,))
+    assert bench.discovery.discover() == Endpoint(KNOWN_ADDRESS, "known")
+    assert bench.sockets.sent == []
+
+
+def test_a_family_without_dhcp_means_the_known_address() -> None:
+    assert Bench(available=False, lease=LEASE).discovery.discover() == Endpoint(KNOWN_ADDRESS, "known")
+
+
+def test_a_route_to_the_known_address_spares_everything_else() -> None:
+    bench = Bench(routes=HEAD + DEFAULT + TO_FABRIC, lease=LEASE, offers=(OFFER,))
+    assert bench.discovery.discover() == Endpoint(KNOWN_ADDRESS, "route")
+    assert bench.sockets.sent == []
+
+
+def test_a_lease_comes_before_an_exchange_of_our_own() -> None:
+    bench = Bench(lease=LEASE, offers=(OFFER,))
+    assert bench.discovery.discover() == Endpoint("168.63.129.10", "lease")
+    assert bench.sockets.sent == []
+
+
+def test_what_a_lease_names_is_not_believed_when_it_is_no_wire_server() -> None:
+    bench = Bench(lease=LEASE, offers=(OFFER,), bad=("168.63.129.10",))
+    assert bench.discovery.discover().address == "10.77.0.16"
+    assert bench.believed == ["168.63.129.10", "10.77.0.16"]
+
+
+def test_after_a_wire_server_error_the_leases_are_ignored() -> None:
+    bench = Bench(lease=LEASE, offers=(OFFER,))
+    bench.discovery.discover()
+    bench.discovery.distrust()
+    assert bench.discovery.discover().source == "dhcp"
+
+
+def test_an_endpoint_found_before_is_used_again_after_proving_itself() -> None:
+    bench = Bench(offers=(OFFER,))
+    first = bench.discovery.discover()
+    assert bench.discovery.discover() is first
+    assert len(bench.sockets.sent) == 1
+    assert bench.believed == ["10.77.0.16"] * 2
+
+
+def test_our_own_exchange_gives_endpoint_gateway_and_the_packet_of_the_protocol() -> None:
+    bench = Bench(offers=(OFFER,))
+    found = bench.discovery.discover()
+    assert found == Endpoint("10.77.0.16", "dhcp", "10.77.0.1")
+    packet, interface = bench.sockets.sent[0]
+    assert interface == "eth0"
+    assert len(packet) == 244
+    assert (packet[4:8], packet[10], packet[28:34]) == (XID, 0, MAC)
+
+
+def test_only_the_first_exchange_of_a_process_asks_for_a_unicast_reply() -> None:
+    bench = Bench(offers=(OFFER,))
+    bench.discovery.discover()
+    bench.discovery.distrust()
+    bench.discovery.discover()
+    assert [packet[10] for packet, _ in bench.sockets.sent] == [0, 0x80]
+
+
+def test_an_answer_for_another_machine_is_passed_over() -> None:
+    bench = Bench(offers=(reply("f50401020304", xid=b"zzzz"), OFFER))
+    assert bench.discovery.discover().address == "10.77.0.16"
+
+
+def test_an_exchange_is_sent_five_times_and_then_the_known_address_is_tried_once() -> None:
+    bench = Bench()
+    assert bench.discovery.discover() == Endpoint(KNOWN_ADDRESS, "last resort")
+    assert len(bench.sockets.sent) == 5
+    assert len({packet for packet, _ in bench.sockets.sent}) == 1
+    assert bench.world.clock.pauses == [10, 30, 60, 60]
+
+
+def test_an_answer_without_the_option_leads_to_the_known_address_with_its_gateway() -> None:
+    bench = Bench(offers=(reply("03040a4d0001"),))
+    assert bench.discovery.discover() == Endpoint(KNOWN_ADDRESS, "last resort", "10.77.0.1")
+
+
+def test_when_nothing_is_a_wire_server_every_cause_is_told() -> None:
+    bench = Bench(lease=LEASE, offers=(OFFER,), bad=("168.63.129.10", "10.77.0.16", KNOWN_ADDRESS))
+    with pytest.raises(ExchangeFailure) as caught:
+        bench.discovery.discover()
+    assert len(caught.value.causes) == 3
+
+
+def test_a_machine_without_interfaces_still_tries_the_known_address() -> None:
+    bench = Bench()
+    bench.sockets._interfaces = ()
+    assert bench.discovery.discover().source == "last resort"
+
+
+def test_without_a_default_route_the_broadcast_gets_one_and_loses_it_again() -> None:
+    bench = Bench(routes=HEAD, offers=(OFFER,))
+    bench.discovery.discover()
+    assert bench.commands.argvs == [
+        ("iptables", "-D", "INPUT", "-p", "udp", "--dport", "68", "-j", "ACCEPT"),
+        ("iptables", "-I", "INPUT", "-p", "udp", "--dport", "68", "-j", "ACCEPT"),
+        ("ip", "route", "add", "255.255.255.255", "dev", "eth0"),
+        ("ip", "route", "del", "255.255.255.255", "dev", "eth0"),
+    ]
+
+
+def test_a_known_address_as_gateway_is_no_route_to_it() -> None:
+    assert not has_route(HEAD + VIA_FABRIC)
+    assert has_route(HEAD + TO_FABRIC)
+
+
+@pytest.mark.parametrize(
+    ("line", "route", "default"),
+    [
+        ("168.63.129.16      10.0.0.1       UGHS       hn0\n", True, False),
+        ("default            10.0.0.1       UGS        hn0\n", False, True),
+        ("10.0.0.0/24        link#1         U          hn0\n", False, False),
+    ],
+)
+def test_the_routing_table_of_a_bsd_is_read_too(line: str, route: bool, default: bool) -> None:
+    assert (has_route(line), has_default_route(line)) == (route, default)
+
+
+def test_an_unreadable_table_is_taken_to_have_a_default_route() -> None:
+    assert has_default_route("")
+
+
+def test_the_interface_is_that_of_the_cheapest_default_route() -> None:
+    cheap = DEFAULT.replace("eth0", "eth1").replace("\t100\t", "\t10\t")
+    world = World(
+        files=FakeFiles({"/proc/net/route": (HEAD + DEFAULT + cheap).encode()}),
+        sockets=FakeSockets(interfaces=(("docker0", b"d" * 6), ("eth0", b"0" * 6), ("eth1", b"1" * 6))),
+    )
+    assert primary_interface(world.system) == ("eth1", b"1" * 6)
+
+
+def test_without_a_route_a_card_comes_before_what_containers_make() -> None:
+    assert sorted(["docker0", "ens3", "eth1", "eth0", "veth12"], key=rank) == ["eth0", "eth1", "ens3", "docker0", "veth12"]
+
+
+def test_the_endpoint_is_saved_and_forgotten_in_the_files_of_the_protocol() -> None:
+    world = World()
+    assert saved(world.system, PATHS) is None
+    save(world.system, PATHS, Endpoint("10.77.0.16"))
+    assert world.files.content[PATHS.protocol] == b"WireProtocol"
+    assert world.files.content[PATHS.wire_server_endpoint] == b"10.77.0.16"
+    assert saved(world.system, PATHS) == "10.77.0.16"
+    forget(world.system, PATHS)
+    assert saved(world.system, PATHS) is None
+
+
+@pytest.mark.parametrize(
+    ("protocol", "endpoint", "expected"),
+    [
+        (b"WireProtocol", b"10.0.0.16\n", "10.0.0.16"),
+        (b"WireProtocol", b"", KNOWN_ADDRESS),
+        (b"WireProtocol", None, KNOWN_ADDRESS),
+        (b"WireProtocol\n", b"10.0.0.16", None),
+        (b"MetadataProtocol", b"10.0.0.16", None),
+    ],
+)
+def test_what_was_saved_counts_only_with_the_exact_mark(protocol: bytes, endpoint: bytes | None, expected: str | None) -> None:
+    world = World(files=FakeFiles({PATHS.protocol: protocol}))
+    if endpoint is not None:
+        world.files.content[PATHS.wire_server_endpoint] = endpoint
+    assert saved(world.system, PATHS) == expected
+
+
+def test_a_port_that_cannot_be_used_is_a_cause_not_a_crash() -> None:
+    bench = Bench(bad=(KNOWN_ADDRESS,))
+
+    class Busy(FakeSockets):
+        def broadcast(self, packet: bytes, **options: object) -> bytes | None:
+            raise SystemFailure("UDP port 68 is in use")
+
+    busy = World(files=bench.world.files, commands=bench.commands, sockets=Busy(), clock=bench.world.clock)
+    discovery = Discovery(busy.system, Config(), (), bench.believe)
+    with pytest.raises(ExchangeFailure) as caught:
+        discovery.discover()
+    assert "port 68" in str(caught.value)
