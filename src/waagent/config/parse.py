@@ -66,11 +66,12 @@ def parse(text: str) -> tuple[Config, tuple[str, ...]]:
     """The configuration that ``text`` asks for, and one remark for each line that could not be followed."""
     remarks: list[tuple[int, str]] = []
     said: dict[str, tuple[int, str]] = {}
+    strange: set[str] = set()
     for number, key, value in _assignments(text):
         if key in BY_KEY or key in ALIASES:
             said[key] = (number, value)
-        elif key not in DEAD_KEYS and key not in said:
-            said[key] = (number, value)
+        elif key not in DEAD_KEYS and key not in strange:
+            strange.add(key)
             remarks.append((number, f"{_short(key)}: unknown key, ignored{_hint(key)}"))
     values = {row.key: _value(row, said, remarks) for row in ROWS}
     if values["HttpProxy.Host"] and values["HttpProxy.Port"] is None:

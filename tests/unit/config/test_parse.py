@@ -147,7 +147,11 @@ def test_every_key_reaches_its_field(lines: dict[str, str]) -> None:
         assert found == expected
 
 
-@given(st.text())
+def test_a_line_without_a_key_sets_nothing() -> None:
+    assert parse("=y\n = 5\n") == (Config(), ("line 1: : unknown key, ignored",))
+
+
+@given(st.text() | st.lists(st.sampled_from((*BY_KEY, "=", "\n", "y", "5", "/", "#", '"', "None", " "))).map("".join))
 def test_no_text_stops_the_parser(text: str) -> None:
     config, remarks = parse(text)
     assert isinstance(config, Config)
