@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from waagent.codec.json_document import dump
 from waagent.model.health import Observation
+from waagent.model.secret import redact
 
 _NAME_LIMIT = 64
 _TEXT_LIMIT = 128
@@ -20,6 +21,6 @@ def _entry(observation: Observation) -> dict[str, str | bool]:
     return {
         "ObservationName": observation.name[:_NAME_LIMIT],
         "IsHealthy": observation.healthy,
-        "Description": observation.description[:_TEXT_LIMIT],
+        "Description": redact(observation.description)[:_TEXT_LIMIT],
         "Value": observation.value[:_TEXT_LIMIT],
     }

@@ -6,8 +6,6 @@ before the health report, whose arrival makes the host look. The text is short b
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
@@ -34,6 +32,9 @@ def render(*, agent: str, vm_id: str, now: datetime, reason: str | None = None, 
             ("timestamp", stamp),
             ("documentation_url", DOCUMENTATION_URL),
         ]
+    import csv
+    import io
+
     line = io.StringIO()
     writer = csv.writer(line, delimiter="|", quotechar="'", quoting=csv.QUOTE_MINIMAL, lineterminator="")
     writer.writerow([_one_line(f"{key}={value}") for key, value in items])
@@ -42,6 +43,8 @@ def render(*, agent: str, vm_id: str, now: datetime, reason: str | None = None, 
 
 def parse(text: str) -> dict[str, str]:
     """A report read back. Errors: ``DocumentFailure`` when it is none."""
+    import csv
+
     try:
         rows = list(csv.reader([text], delimiter="|", quotechar="'", strict=True))
     except csv.Error as error:

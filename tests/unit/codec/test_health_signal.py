@@ -17,3 +17,7 @@ def test_texts_are_cut_to_what_the_host_takes() -> None:
     entry = json.loads(health_signal.render(Observation("n" * 99, False, "d" * 199, "v" * 199)))["Observations"][0]
     assert [len(entry[key]) for key in ("ObservationName", "Description", "Value")] == [64, 128, 128]
     assert entry["IsHealthy"] is False
+
+
+def test_a_signature_never_leaves_in_a_description() -> None:
+    assert b"SECRET" not in health_signal.render(Observation("n", False, "https://b/x?a=1&sig=SECRET"))
