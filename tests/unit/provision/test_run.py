@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -247,3 +248,28 @@ def test_only_the_text_false_disables_the_agent(text: str, disabled: bool) -> No
     machine = Machine()
     assert run.obey_guest_agent(machine.system, machine.paths, replace(OVF, provision_guest_agent=text)) is disabled
     assert machine.files.exists(machine.paths.disable_agent) is disabled
+
+
+def test_a_recorded_document_is_read_and_kept_without_its_password() -> None:
+    recorded = Path(__file__).resolve().parents[3] / "../shared/payloads/ovf/ovf-env.xml"
+    if not recorded.exists():
+        pytest.skip("the folder shared/payloads is not beside the project")
+    machine = Machine()
+    machine.files.put_other("/dev/sr0").put("/proc/mounts", "/dev/sr0 /media/cd udf ro 0 0\n")
+    machine.files.put("/media/cd/ovf-env.xml", recorded.read_bytes())
+    document = run.read_document(machine.system, DEBIAN, machine.config, machine.paths)
+    assert (document.ovf.host_name, document.ovf.user_name, document.device) == ("HostName", "UserName", "/dev/sr0")
+    assert document.ovf.guest_agent_disabled
+    kept = machine.files.text(machine.paths.ovf_env)
+    assert ">UserPassword<" not in kept and ">*<" in kept
+    assert machine.owned(machine.paths.ovf_env) == (0o600, 0)
+    assert ("eject", "/dev/sr0") not in machine.commands.lines
+
+
+def test_a_document_that_does_not_parse_is_a_provisioning_failure_and_keeps_the_medium() -> None:
+    machine = Machine()
+    machine.files.put_other("/dev/sr0").put("/proc/mounts", "/dev/sr0 /media/cd udf ro 0 0\n")
+    machine.files.put("/media/cd/ovf-env.xml", "<Environment/>")
+    with pytest.raises(ProvisionFailure, match="^reading the provisioning document: "):
+        run.read_document(machine.system, DEBIAN, machine.config, machine.paths)
+    assert not machine.files.exists(machine.paths.ovf_env)
