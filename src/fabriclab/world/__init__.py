@@ -1,0 +1,1 @@
+"""The fabric's truth about one VM, and the events that change it: world + event → world, pure."""
