@@ -30,8 +30,8 @@ VERBS = (
     Verb("start", "start the daemon in the background and return"),
     Verb("run-exthandlers", "serve goal states without provisioning", available=False),
     Verb("provision", "run provisioning once", available=False),
-    Verb("deprovision", "clean the system so that it can be provisioned again", available=False),
-    Verb("deprovision+user", "as deprovision, and delete the last provisioned user with its home", available=False),
+    Verb("deprovision", "clean the system so that it can be provisioned again"),
+    Verb("deprovision+user", "as deprovision, and delete the last provisioned user with its home"),
     Verb("register-service", "enable the service in this system's init", available=False),
     Verb("install", "old spelling of register-service", available=False),
     Verb("setup", "old spelling of register-service", available=False),
@@ -47,6 +47,7 @@ FLAGS = {
     "verbose": "log more",
     "debug": "run the extension handler without its parent",
     "force": "skip the question that the deprovision verbs ask",
+    "dry-run": "with the deprovision verbs: print what would be done, and touch nothing",
     "full": "collect more logs",
 }
 _BY_WORD = {verb.word: verb for verb in VERBS}

@@ -58,13 +58,13 @@ class Scheduler:
             self._due[duty.name] = self._clock.monotonic() + duty.delay
         self._nudge()
 
-    def wake(self, name: str) -> None:
-        """Make a duty due now; when it is running, once more right after."""
+    def wake(self, name: str, within: float = 0.0) -> None:
+        """Make a duty due within so many seconds at the latest; when it is running, once more right after."""
         with self._lock:
             if name in self._running:
                 self._again.add(name)
             elif name in self._due:
-                self._due[name] = self._clock.monotonic()
+                self._due[name] = min(self._due[name], self._clock.monotonic() + within)
         self._nudge()
 
     def errand(self, lane: str, work: Callable[[], object]) -> None:

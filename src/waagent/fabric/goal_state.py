@@ -97,6 +97,20 @@ class GoalStateReader:
         self._told_identity, self._wire_untold = state.extensions.identity, False
         return outcome
 
+    def stirred(self) -> bool:
+        """Whether a refresh may bring anything new, by one conditional request where the host speaks Fast Track.
+
+        The settings change with goal states of either channel (their source says which), so that an unchanged tag
+        stands for an unchanged goal state. Anything unusual answers True: ``refresh`` finds out and says what.
+        """
+        if self._state is None or not self._fast.supported:
+            return True
+        try:
+            settings = self._fast.query(self._host)
+        except (ExchangeFailure, DocumentFailure, SupportStopped):
+            return True
+        return settings is None or settings.etag != self._used_etag
+
     def status_reported(self) -> None:
         """A status went out: after the end of Fast Track support its memory file may go now (fabric.md 5.4)."""
         if self._support_stopped:

@@ -7,7 +7,7 @@ told from integers (trap 56), which is why values keep their Python types until 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from waagent.model.event import AGENT_PROVIDER, LOG_PROVIDER, Event, Operation, Value
@@ -56,15 +56,15 @@ class Origin:
     task: str = ""
 
 
-def hosted(container_id: str, hosting: HostingEnvironment, role_instance: str | None) -> Mapping[str, str]:
-    """The fields of ``Placement`` that a goal state gives; what it does not say keeps its placeholder."""
-    found = {
-        "container_id": container_id,
-        "tenant_name": hosting.tenant_name,
-        "role_name": hosting.role_name,
-        "role_instance_name": hosting.vm_name or role_instance,
-    }
-    return {name: value for name, value in found.items() if value}
+def hosted(placement: Placement, container_id: str, hosting: HostingEnvironment, role_instance: str | None) -> Placement:
+    """``placement`` with what a goal state says; what it does not say stays as it was."""
+    return replace(
+        placement,
+        container_id=container_id or placement.container_id,
+        tenant_name=hosting.tenant_name or placement.tenant_name,
+        role_name=hosting.role_name or placement.role_name,
+        role_instance_name=hosting.vm_name or role_instance or placement.role_instance_name,
+    )
 
 
 def os_version_text(system: str, distribution: str, version: str, code_name: str, kernel: str) -> str:

@@ -1,0 +1,89 @@
+"""Noticing what the fabric wants: the goal-state duty (fabric.md 3.2).
+
+Without a configured period we look every three seconds, but ask little. Where the host speaks Fast Track, one
+conditional request tells whether anything stirred, on either channel, and the whole question is asked every twelve
+seconds only; where it does not, the goal state itself is that one request.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from waagent.daemon.agent import Agent
+from waagent.fabric.connection import Connection
+from waagent.fabric.goal_state import Refresh
+from waagent.model.failure import ExchangeFailure, Failure, ProvisionFailure
+
+PERIOD = 3.0
+WHOLE_PERIOD = 12.0
+"""Seconds between two whole questions while one conditional request stands for them."""
+DISABLED_PERIOD = 300.0
+GLANCE = 0.5
+
+
+class Polling:
+    """``taken`` gets every complete refresh, in the fabric's lane."""
+
+    def __init__(self, agent: Agent, taken: Callable[[Refresh], object], converged: Callable[[], bool]) -> None:
+        self._agent = agent
+        self._taken = taken
+        self._is_converged = converged
+        self._connection: Connection | None = None
+        self._first = threading.Event()
+        self._force = False
+        self._whole_at: float | None = None
+        self.failures = 0
+        """Updates that failed since the start, for the agent's heartbeat event."""
+
+    def connected(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def force(self) -> None:
+        """Fetch everything at the next poll, changed or not."""
+        self._force = True
+
+    def wait_for_first(self) -> None:
+        """Wait until a goal state was fetched whole. Errors: ``ProvisionFailure`` when the program ends before."""
+        while not self._first.wait(GLANCE):
+            if not self._agent.system.clock.pause(0.0):
+                raise ProvisionFailure("stopped while waiting for the goal state")
+
+    def period(self) -> float:
+        """Seconds from one poll to the next; what the configuration says is obeyed to the letter."""
+        settings = self._agent.config.extensions
+        if not settings.enabled:
+            return DISABLED_PERIOD
+        configured = settings.goal_state_period
+        if not self._is_converged() and settings.initial_goal_state_period is not None:
+            configured = settings.initial_goal_state_period
+        return PERIOD if configured is None else float(configured)
+
+    def poll(self) -> None:
+        """Ask once; a failure leaves everything as it was, is logged, and the next poll tries again."""
+        connection = self._connection
+        if connection is None:
+            return
+        reader = connection.reader
+        try:
+            if not self._force and not self._is_due() and not reader.stirred():
+                return
+            refresh = reader.refresh(force=self._force)
+        except Failure as failure:
+            self._failed(failure)
+            return
+        self._force = False
+        self._whole_at = self._agent.system.clock.monotonic()
+        self._taken(refresh)
+        self._first.set()
+
+    def _is_due(self) -> bool:
+        if self._agent.config.extensions.goal_state_period is not None or self._whole_at is None:
+            return True
+        return self._agent.system.clock.monotonic() - self._whole_at >= WHOLE_PERIOD - PERIOD / 2
+
+    def _failed(self, failure: Failure) -> None:
+        self.failures += 1
+        self._whole_at = None
+        level = self._agent.system.log.error if not isinstance(failure, ExchangeFailure) else self._agent.system.log.warning
+        level(f"the goal state could not be fetched: {failure}")

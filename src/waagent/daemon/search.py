@@ -1,0 +1,105 @@
+"""The search for the wire server, and what waits for its end (fabric.md 1.2).
+
+It runs in the fabric's lane from the first moment, beside the reading of the medium and the making of accounts: nothing
+local waits for the network. Whoever needs the connection waits for the thing itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from waagent.daemon.agent import Agent
+from waagent.fabric.connection import Connection, Detected, connect, detect
+from waagent.fabric.dhcp import BSD, Surroundings
+from waagent.fabric.endpoint import KNOWN_ADDRESS, Discovery
+from waagent.fabric.goal_state import History
+from waagent.fabric.package import Default, Route
+from waagent.model.event import Operation
+from waagent.model.failure import ExchangeFailure, Failure, ProvisionFailure
+from waagent.model.goal_state import WireGoalState
+
+GLANCE = 0.5
+"""Seconds between two looks at whether the program is ending, while a lane waits for another."""
+
+
+class Search:
+    """One process's search. ``found`` is called in the fabric's lane as soon as there is a connection."""
+
+    def __init__(self, agent: Agent, history: History, tell: Callable[[Operation], None]) -> None:
+        self._agent = agent
+        self._history = history
+        self._tell = tell
+        self._done = threading.Event()
+        self._detected: Detected | None = None
+
+    @property
+    def detected(self) -> Detected | None:
+        return self._detected
+
+    def run(self) -> Connection:
+        """Search until it is found or the program ends. Errors: ``ExchangeFailure``."""
+        agent = self._agent
+        channel = Default(changed=self._channel_changed)
+
+        def connect_to(address: str) -> Connection:
+            return connect(
+                agent.system, agent.config, agent.paths, address,
+                agent_version=agent.version, history=self._history, channel=channel,
+            )  # fmt: skip
+
+        discovery = Discovery(
+            agent.system,
+            agent.config,
+            agent.guest.lease_sources,
+            lambda address: connect_to(address).wire.negotiate(),
+            dhcp_available=agent.guest.dhcp_available,
+            surroundings=surroundings(agent),
+        )
+        detected = detect(agent.system, agent.paths, discovery, connect_to)
+        self._detected = detected
+        if detected.endpoint.address != KNOWN_ADDRESS:
+            self._tell(self._operation("ProtocolEndpoint", detected.endpoint.address))
+        self._done.set()
+        return detected.connection
+
+    def wait(self) -> Detected:
+        """The end of the search. Errors: ``ProvisionFailure`` when the program ends before it."""
+        while not self._done.wait(GLANCE):
+            if not self._agent.system.clock.pause(0.0):
+                raise ProvisionFailure("stopped while waiting for the wire server")
+        assert self._detected is not None
+        return self._detected
+
+    def goal_state(self) -> WireGoalState:
+        """The newest identity of this VM: the last complete goal state's, else the one that ended the search."""
+        detected = self.wait()
+        state = detected.connection.reader.goal_state
+        return state.wire if state is not None else detected.goal_state
+
+    def _channel_changed(self, route: Route) -> None:
+        self._agent.system.log.info(f"downloads now go by the channel {route.value} first")
+        self._tell(self._operation("DefaultChannelChange", route.value))
+
+    def _operation(self, name: str, message: str) -> Operation:
+        return Operation(name, True, message, self._agent.system.clock.now())
+
+
+def surroundings(agent: Agent) -> Surroundings:
+    """The commands around a DHCP exchange of our own, on this system."""
+    return BSD if agent.guest.family in ("freebsd", "openbsd") else Surroundings()
+
+
+def keep_searching(search: Search, agent: Agent) -> Connection | None:
+    """Search again and again: a host that does not answer now may answer later. None when the program ends."""
+    while True:
+        try:
+            return search.run()
+        except ExchangeFailure as failure:
+            agent.system.log.error(f"the wire server was not found, searching goes on: {_short(failure)}")
+            if not agent.system.clock.pause(0.0):
+                return None
+
+
+def _short(failure: Failure) -> str:
+    return str(failure.causes[-1]) if failure.causes else failure.reason
