@@ -1,0 +1,1 @@
+"""What the fabric says: world → bytes, written from the protocol description alone."""
