@@ -7,10 +7,11 @@ document may be padded with NULs; the saved copy carries ``*`` (ours) or ``REDAC
 
 from __future__ import annotations
 
-import itertools
 import re
 from typing import TYPE_CHECKING
 
+from waagent.codec.element import tree
+from waagent.codec.xml_rewrite import rewrite
 from waagent.model.failure import DocumentFailure
 from waagent.model.ovf import KeyPair, OvfEnvironment, PoolType, PublicKey
 from waagent.model.secret import Secret
@@ -33,7 +34,7 @@ _POOL_TYPES = {kind.value.lower(): kind for kind in PoolType if kind is not Pool
 
 def parse(data: bytes) -> OvfEnvironment:
     """What the document says. Errors: ``DocumentFailure`` naming the mandatory element that is missing or empty."""
-    environment = _find(_tree(data), "", f"{_OVF}Environment")
+    environment = _find(tree(data, DOCUMENT), "", f"{_OVF}Environment")
     path = "Environment"
     section = _find(environment, path, f"{_WA}ProvisioningSection")
     version = _require(environment, path, "Version")
@@ -62,73 +63,10 @@ def parse(data: bytes) -> OvfEnvironment:
 def redact(data: bytes) -> bytes:
     """The same bytes with the content of every password element replaced by ``*``, whatever its prefix or shape.
 
-    Comments are left out: they could hold anything. Errors: ``DocumentFailure`` when the document cannot be read, so
-    that nothing is saved which was not understood.
+    Comments are left out: they could hold anything. Errors: ``DocumentFailure`` when the document cannot be read, so that
+    nothing is saved which was not understood.
     """
-    clean = _clean(data)
-    _tree(clean)
-    star = "*".encode(_wide_encoding(clean) or "ascii")
-    kept: list[bytes] = []
-    depth = hidden = 0
-    tokens = _tokens(clean)
-    for (start, kind, name), (end, _, _) in itertools.pairwise(tokens):
-        if kind == "end":
-            depth -= 1
-        if hidden and depth < hidden:
-            hidden = 0
-        if hidden:
-            if kept[-1] is not star:
-                kept.append(star)
-        elif kind != "comment":
-            kept.append(clean[start:end])
-        if kind == "start":
-            depth += 1
-            hidden = hidden or (depth if name.rpartition("}")[2].lower() in _PASSWORDS else 0)
-    return b"".join(kept)
-
-
-def _tree(data: bytes) -> Element:
-    from xml.etree.ElementTree import ParseError
-
-    from defusedxml.ElementTree import fromstring
-
-    try:
-        root: Element = fromstring(_clean(data), forbid_dtd=True)
-    except (ParseError, ValueError, LookupError) as error:
-        raise DocumentFailure(DOCUMENT, "", f"not a well-formed XML document: {error}") from error
-    return root
-
-
-def _clean(data: bytes) -> bytes:
-    if _wide_encoding(data):
-        return data
-    return data.removeprefix(b"\xef\xbb\xbf").strip(b"\0 \t\r\n")
-
-
-def _wide_encoding(data: bytes) -> str | None:
-    if data.startswith((b"\xff\xfe", b"<\0")):
-        return "utf-16-le"
-    return "utf-16-be" if data.startswith((b"\xfe\xff", b"\0<")) else None
-
-
-def _tokens(data: bytes) -> list[tuple[int, str, str]]:
-    """Where each piece of markup or text begins, in bytes. The document is known to be well formed and without a DTD."""
-    from xml.parsers.expat import ParserCreate
-
-    parser = ParserCreate(namespace_separator="}")
-    found: list[tuple[int, str, str]] = []
-
-    def note(kind: str, name: str = "") -> None:
-        found.append((parser.CurrentByteIndex, kind, name))
-
-    parser.StartElementHandler = lambda name, attributes: note("start", name)
-    parser.EndElementHandler = lambda name: note("end")
-    parser.CommentHandler = lambda text: note("comment")
-    parser.DefaultHandlerExpand = lambda text: note("text")
-    parser.CharacterDataHandler = lambda text: note("text")
-    parser.Parse(data, True)
-    # The first token also covers a byte order mark; the end of the data closes the last one.
-    return [(0, *found[0][1:]), *found[1:], (len(data), "", "")] if found else []
+    return rewrite(data, DOCUMENT, _PASSWORDS, lambda name, text: "*")
 
 
 def _find(parent: Element, path: str, name: str) -> Element:
