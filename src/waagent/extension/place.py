@@ -50,9 +50,9 @@ class Place(HandlerPaths):
         return f"{self.base}.removed"
 
     @property
-    def running(self) -> str:
-        """Our record of the command that runs in this directory, or ended and was not yet judged."""
-        return f"{self.base}/config/.running.json"
+    def operation(self) -> str:
+        """Our own records of an operation under way (``journal``); gone when it is over."""
+        return f"{self.base}/.operation"
 
 
 def installed(files: Files, paths: Paths) -> tuple[Place, ...]:

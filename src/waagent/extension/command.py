@@ -1,0 +1,250 @@
+"""Running one command of a handler (extensions.md 2.9, 7.5).
+
+The command runs below a small shell of ours in the same group, which records that it started and how it ended, and so
+outlives the agent with its result. Odd: only the direct child is waited for, its descendants live on; where systemd-run
+could not make the scope, the command runs without one, exactly once, because it is the scope that says it has begun.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from waagent.extension import capture
+from waagent.extension.journal import Entry, Journal, Stage, alive, boot_id
+from waagent.extension.limits import Surroundings
+from waagent.extension.place import Place
+from waagent.extension.plan import TIMED_OUT, Command
+from waagent.extension.sequence import Ending
+from waagent.model.failure import CommandFailure, ExtensionFailure, SystemFailure
+from waagent.system.port import Child, System
+
+SHELL = r"""
+step=$1 line=$2 groups=$3; shift 3
+[ -z "$step" ] || { set -C; echo $$ >"$step/claim"; } 2>/dev/null || exit 125
+set +C
+agent=$PPID scoped=
+if [ $# -gt 0 ] && [ -n "$step" ]; then
+    "$@" /bin/sh -c ': >"$1/started" || exit 125; exec /bin/sh -c "$2"' sh "$step" "$line"
+    code=$?
+    [ -e "$step/started" ] && scoped=1
+fi
+if [ -z "$scoped" ]; then
+    for group in $groups; do { echo $$ >"$group"; } 2>/dev/null; done
+    /bin/sh -c "$line"
+    code=$?
+fi
+[ -n "$step" ] || exit $code
+kill -0 "$agent" 2>/dev/null || {
+    head -c 3200 /proc/$$/fd/1 >"$step/stdout" 2>/dev/null
+    head -c 3200 /proc/$$/fd/2 >"$step/stderr" 2>/dev/null
+}
+{ echo $code >"$step/result"; } 2>/dev/null
+exit $code
+"""
+"""Parameters: the record's directory (may be empty), the command, control groups to go to, and the scope's command."""
+
+_SLICE = 1.0
+"""Seconds after which a wait looks up: has a status file changed, does the program end?"""
+_FAREWELL = 2.0
+_LOOKS = (0.05, 1.0)
+"""First and longest pause between two looks at a command that is not our child."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One command to run. ``key`` says which one, so that a restarted agent finds it again."""
+
+    key: str
+    command: Command
+    place: Place
+    line: str
+    environment: Mapping[str, str]
+    extension: str | None = None
+
+    @property
+    def full(self) -> str:
+        """The command as the shell gets it and as messages show it."""
+        return f"{self.place.base}/{self.line.lstrip('/')}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended. ``exit_code`` None: it was killed at its timeout, or never started (then ``refusal`` says why)."""
+
+    exit_code: int | None
+    output: str
+    seconds: float
+    refusal: str | None = None
+    stuck: bool = False
+    """It was killed and is still there."""
+    found: bool = False
+    """It was started by an agent before this one."""
+
+    @property
+    def code_text(self) -> str | None:
+        return None if self.exit_code is None else str(self.exit_code)
+
+
+def run(
+    system: System,
+    order: Order,
+    journal: Journal,
+    surroundings: Surroundings,
+    tick: Callable[[], object],
+    *,
+    once_per_boot: bool = False,
+) -> Result:
+    """Run a command to its end or timeout, or take what an earlier agent left of it. ``tick`` is called now and then.
+
+    ``once_per_boot``: a result from before a boot does not count. Errors: ``Ending``; the command then goes on alone.
+    """
+    entry = _left_over(system, order, journal, once_per_boot)
+    if entry is not None:
+        system.log.info(f"{order.place.full_name}: an earlier agent had started: {order.full}")
+        found = watch(system, journal, entry, tick)
+        if found is not None:
+            return found
+    return _start(system, order, journal, surroundings, tick)
+
+
+def _left_over(system: System, order: Order, journal: Journal, once_per_boot: bool) -> Entry | None:
+    boot = boot_id(system.files)
+    for entry in journal.entries():
+        if entry.key != order.key:
+            continue
+        stale = once_per_boot and entry.boot != boot
+        if not stale and journal.stage(entry) in (Stage.RUNNING, Stage.FINISHED):
+            return entry
+        if not journal.drop(entry):
+            return entry
+    return None
+
+
+def watch(system: System, journal: Journal, entry: Entry, tick: Callable[[], object]) -> Result | None:
+    """Wait for a command of an earlier agent; None when it left nothing. It is killed at its timeout as if it were ours."""
+    pause = _LOOKS[0]
+    while (stage := journal.stage(entry)) is Stage.RUNNING:
+        if system.clock.monotonic() - entry.started >= entry.timeout and entry.boot == boot_id(system.files):
+            return _kill_found(system, journal, entry)
+        if not system.clock.pause(pause):
+            raise Ending
+        pause = min(_LOOKS[1], pause * 1.5)
+        tick()
+    if stage is not Stage.FINISHED:
+        journal.drop(entry)
+        return None
+    output = capture.formatted(journal.read(entry, "stdout"), journal.read(entry, "stderr"))
+    return Result(journal.result(entry), output, 0.0, found=True)
+
+
+def _kill_found(system: System, journal: Journal, entry: Entry) -> Result:
+    pid = journal.pid(entry)
+    journal.mark_killed(entry)
+    system.commands.run(["/bin/sh", "-c", f"kill -9 -- -{pid}"], timeout=10, ok=None)
+    system.clock.pause(_LOOKS[0])
+    stuck = pid is not None and alive(system, pid, entry.token)
+    return Result(None, capture.formatted(b"", b""), entry.timeout, stuck=stuck, found=True)
+
+
+def _start(system: System, order: Order, journal: Journal, surroundings: Surroundings, tick: Callable[[], object]) -> Result:
+    begun = system.clock.monotonic()
+    entry: Entry | None = None
+    try:
+        entry = journal.open(
+            key=order.key, word=order.command.word, version=order.place.version,
+            extension=order.extension, timeout=order.command.timeout,
+        )  # fmt: skip
+    except SystemFailure as failure:
+        system.log.warning(f"{order.place.full_name}: runs without a record, a restart would not find it: {failure.reason}")
+    try:
+        out, read_out = system.files.scratch(order.place.base)
+        err, read_err = system.files.scratch(order.place.base)
+    except SystemFailure as failure:
+        return Result(None, "", 0.0, refusal=failure.reason)
+    with out, err, read_out, read_err:
+        try:
+            child = _spawn(system, order, entry, surroundings, out, err)
+        except CommandFailure as failure:
+            return Result(None, "", 0.0, refusal=failure.reason)
+        code, stuck = _await(system, child, begun + order.command.timeout, journal, entry, tick)
+        output = capture.formatted(_head(read_out), _head(read_err))
+    seconds = system.clock.monotonic() - begun
+    if code == 125 and entry is not None and journal.pid(entry) is None:
+        return Result(None, output, seconds, refusal="its start could not be recorded")
+    return Result(code, output, seconds, stuck=stuck)
+
+
+def _spawn(
+    system: System, order: Order, entry: Entry | None, surroundings: Surroundings, out: BinaryIO, err: BinaryIO
+) -> Child:
+    step = "" if entry is None else system.files.real_path(entry.directory)
+    base = system.files.real_path(order.place.base)
+    line = f"{base}/{order.line.lstrip('/')}"
+    argv = ["/bin/sh", "-c", SHELL, "sh", step, line, " ".join(surroundings.groups), *surroundings.scope]
+    return system.commands.spawn(argv, directory=base, environment=order.environment, stdout=out, stderr=err)
+
+
+def _await(
+    system: System, child: Child, end: float, journal: Journal, entry: Entry | None, tick: Callable[[], object]
+) -> tuple[int | None, bool]:
+    """The exit status, None for a timeout; and whether the killed command is still there."""
+    while True:
+        code = child.wait(max(0.0, min(_SLICE, end - system.clock.monotonic())))
+        if code is not None:
+            return code, False
+        if system.clock.monotonic() >= end:
+            if entry is not None:
+                _mark(system, journal, entry)
+            child.kill_group()
+            return None, child.wait(_FAREWELL) is None
+        if not system.clock.pause(0):
+            raise Ending
+        tick()
+
+
+def _mark(system: System, journal: Journal, entry: Entry) -> None:
+    try:
+        journal.mark_killed(entry)
+    except SystemFailure as failure:
+        system.log.warning(failure.reason)
+
+
+def _head(stream: BinaryIO) -> bytes:
+    try:
+        return stream.read(capture.LIMIT)
+    except OSError as error:
+        return f"the output could not be read: {error.strerror or error}".encode()
+
+
+def judge(system: System, order: Order, result: Result) -> None:
+    """Errors: ``ExtensionFailure`` with the code and text of extensions.md 2.9 unless the command succeeded."""
+    command = order.command
+    if result.refusal is not None:
+        text = f"Failed to launch '{order.full}': {result.refusal}"
+        raise ExtensionFailure("ExtensionError", text, code=command.code, operation=command.operation)
+    if result.exit_code is None:
+        text = f"Timeout({command.timeout}): {order.full}\n{result.output}"
+        if result.stuck:
+            text += "\nThe process was killed and has not ended."
+        raise ExtensionFailure("ExtensionError", text, code=TIMED_OUT, operation=command.operation)
+    if result.exit_code != 0:
+        text = f"Non-zero exit code: {result.exit_code}, {order.full}\n{result.output}"
+        if result.exit_code == 126:
+            text += _noexec(system, order.place)
+        raise ExtensionFailure("ExtensionOperationError", text, code=command.code, operation=command.operation)
+
+
+def _noexec(system: System, place: Place) -> str:
+    """A line naming the mount that forbids programs, when that is why the command could not run."""
+    try:
+        mounts = (system.files.read_if_there("/proc/mounts", 1024 * 1024) or b"").decode("utf-8", "replace")
+    except SystemFailure:
+        return ""
+    library = posixpath.dirname(place.base)
+    for fields in (line.split() for line in mounts.splitlines()):
+        if len(fields) > 3 and "noexec" in fields[3].split(",") and (library + "/").startswith(fields[1].rstrip("/") + "/"):
+            return f"\nWARNING: {fields[1]} is mounted with noexec, which prevents the extension's programs from running"
+    return ""
