@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-slow check format bench deb clean
+.PHONY: help setup lab test test-slow check format bench deb docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +40,10 @@ format: setup ## let ruff put every file in order
 bench: setup ## our agent beside Debian's in the same lab: times, memory, requests
 	@$(BIN)/fabriclab bench
 
-deb: ## build dist/waagent_<version>_all.deb
+docs: setup ## write docs/configuration.md anew from the table of settings
+	@PYTHONPATH=src $(BIN)/python -c 'from waagent.config.render import docs; print(docs(), end="")' >docs/configuration.md
+
+deb: ## build dist/waagent_<version>_all.deb (installs the Debian build packages as root)
 	@bash packaging/deb/build.sh
 
 clean: ## remove what the other targets made

@@ -1,13 +1,25 @@
 #!/usr/bin/env bash
-# The Debian packages that the lab, the tests and the package build use. Installs only what is missing, starts no service.
+# The Debian packages that the lab and the tests use; with the argument `deb`, those that build the agent's own package.
+# Installs only what is missing, starts no service.
 set -euo pipefail
 
-packages=(
-  python3 python3-venv python3-urllib3 python3-defusedxml            # the agent and its two libraries, as a guest has them
-  iproute2 procps passwd openssl openssh-client openssh-server sudo  # what provisioning works with
-  e2fsprogs fdisk parted util-linux mount fuseiso eject              # disks and the provisioning medium
-  mmdebstrap                                                         # roots of their own for other agents
-)
+case "${1:-lab}" in
+  lab)
+    packages=(
+      python3 python3-venv python3-urllib3 python3-defusedxml            # the agent and its two libraries, as a guest has them
+      iproute2 procps passwd openssl openssh-client openssh-server sudo  # what provisioning works with
+      e2fsprogs fdisk parted util-linux mount fuseiso eject              # disks and the provisioning medium
+      mmdebstrap                                                         # roots of their own for other agents
+    )
+    ;;
+  deb)
+    packages=(debhelper dh-python dpkg-dev pybuild-plugin-pyproject python3 python3-hatchling) # Build-Depends of packaging/deb
+    ;;
+  *)
+    echo "usage: $0 [lab|deb]" >&2
+    exit 2
+    ;;
+esac
 missing=()
 for name in "${packages[@]}"; do
   [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")

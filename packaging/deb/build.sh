@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Builds dist/waagent_<version>_all.deb from src/waagent. Works on a copy below build/, so that the source tree stays clean.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+bash packaging/setup-debian.sh deb
+
+version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/waagent/__init__.py)
+# the time of the last commit, so that two builds of one state are the same; outside of a clone the time of the build
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
+tree=build/deb/waagent-$version
+log=build/deb/build.log
+
+rm -rf build/deb
+mkdir -p "$tree/src" "$tree/docs" dist
+cp -r packaging/deb/debian "$tree/debian"
+cp -r src/waagent "$tree/src/waagent"
+cp -r packaging "$tree/packaging"
+rm -r "$tree/packaging/deb"
+cp docs/configuration.md "$tree/docs/"
+cp pyproject.toml README.md "$tree/"
+find "$tree" -name __pycache__ -prune -exec rm -r {} +
+cat >"$tree/debian/changelog" <<CHANGELOG
+waagent ($version) unstable; urgency=medium
+
+  * Built from the source tree of this version.
+
+ -- The waagent authors <waagent@localhost.localdomain>  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
+CHANGELOG
+
+if ! (cd "$tree" && env -u VIRTUAL_ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin dpkg-buildpackage --build=binary --no-sign) >"$log" 2>&1; then
+  tail -n 40 "$log" >&2
+  echo "the package could not be built; the whole log is in $log" >&2
+  exit 1
+fi
+mv "build/deb/waagent_${version}_all.deb" dist/
+echo "dist/waagent_${version}_all.deb"
