@@ -27,6 +27,7 @@ class WriteFile(Action):
 
     ``mode`` None keeps the mode of the file replaced (else 0644); ``owner`` None keeps the owner of the file replaced
     (else root). ``check`` is a command in which ``{}`` stands for the temporary file; when it fails the old file stays.
+    A file that has the content already keeps its time, unless it is to be written ``anew``.
     """
 
     path: str
@@ -34,6 +35,7 @@ class WriteFile(Action):
     mode: int | None = None
     owner: str | None = None
     check: tuple[str, ...] = ()
+    anew: bool = False
 
 
 @dataclass(frozen=True)

@@ -123,13 +123,13 @@ def _remove(system: System, path: str) -> bool:
 
 
 def _write(system: System, action: a.WriteFile) -> bool:
-    """Replace a file; one with the same content keeps its time and costs no write, only its rights are seen to."""
+    """Replace a file; one with the same content keeps its time and costs no write, unless ``anew``; its rights are seen to."""
     files = system.files
     content = _bytes(action.content)
     old = files.facts(action.path)
     if old is not None and old.kind is not Kind.FILE:
         old = None
-    if old is not None and old.size == len(content) and files.read(action.path) == content:
+    if old is not None and not action.anew and old.size == len(content) and files.read(action.path) == content:
         if action.mode is not None and action.mode != old.mode:
             files.set_mode(action.path, action.mode)
         if action.owner is not None:

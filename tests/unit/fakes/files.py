@@ -33,7 +33,7 @@ class _Absent(Exception):
 class MemoryFiles:
     """``tree`` maps paths to text or bytes. ``users`` maps names to (uid, gid); /etc/passwd of the tree is read too.
 
-    ``changes`` lists every path that was changed; ``break_at`` makes every use of a path fail.
+    ``changes`` lists every path that was changed, ``synced`` every tree; ``break_at`` makes every use of a path fail.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class MemoryFiles:
         self._space = space
         self._broken: dict[str, str] = {}
         self.changes: list[str] = []
+        self.synced: list[str] = []
         for path, content in (tree or {}).items():
             self.put(path, content)
 
@@ -241,6 +242,17 @@ class MemoryFiles:
         node = directory.children[name] = _Node(Kind.FILE, mode, modified=self._now())
         return _Stream(node)
 
+    def sync(self, directory: str) -> None:
+        node = self._there("sync", directory, change=False, follow=False)
+        if node.kind is not Kind.DIRECTORY:
+            raise SystemFailure(f"cannot sync {directory}: Not a directory")
+        self.synced.append(directory)
+
+    def scratch(self, directory: str) -> tuple[BinaryIO, BinaryIO]:
+        self._place("create a file in", f"{directory}/scratch", record=False)
+        node = _Node(Kind.FILE, 0o600)
+        return _Stream(node), _Reader(node)
+
     # inside
 
     def _guard(self, verb: str, path: str) -> None:
@@ -294,7 +306,7 @@ class MemoryFiles:
         try:
             node, _ = self._find(path, change, follow)
         except _Absent as absent:
-            raise SystemFailure(f"cannot {verb} {path}: {absent or 'No such file or directory'}") from None
+            raise SystemFailure(f"cannot {verb} {path}: {str(absent) or 'No such file or directory'}") from None
         if change:
             self.changes.append(path)
         return node
@@ -309,7 +321,7 @@ class MemoryFiles:
         except _Absent as absent:
             if absent_is_fine and not str(absent):
                 raise
-            raise SystemFailure(f"cannot {verb} {path}: {absent or 'No such file or directory'}") from None
+            raise SystemFailure(f"cannot {verb} {path}: {str(absent) or 'No such file or directory'}") from None
         if directory.kind is not Kind.DIRECTORY:
             raise SystemFailure(f"cannot {verb} {path}: Not a directory")
         if record:
@@ -352,6 +364,22 @@ class _Stream(io.BytesIO):
         count = super().write(content)  # type: ignore[arg-type]
         self._node.content[:] = self.getvalue()
         return count
+
+
+class _Reader(io.BytesIO):
+    """Reads what is in the file at that moment."""
+
+    def __init__(self, node: _Node) -> None:
+        super().__init__()
+        self._node = node
+
+    def read(self, size: int | None = -1) -> bytes:
+        start = self.tell()
+        self.seek(0)
+        self.truncate()
+        super().write(bytes(self._node.content))
+        self.seek(start)
+        return super().read(size)
 
 
 def _split(path: str) -> list[str]:

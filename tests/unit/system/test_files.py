@@ -327,6 +327,17 @@ def test_space_is_measured(world: World) -> None:
 # the real one only
 
 
+def test_a_tree_is_brought_to_the_disk_and_nothing_else_is(world: World) -> None:
+    world.files.make_directory("/tree/deep")
+    world.files.write("/tree/deep/file", b"1")
+    world.link("/tree/out", "/etc/passwd")
+    world.pipe("/tree/pipe")
+    world.files.sync("/tree")
+    for path in ("/etc/passwd", "/missing"):
+        with pytest.raises(SystemFailure, match="cannot sync"):
+            world.files.sync(path)
+
+
 def test_two_dots_never_leave_the_root(tmp_path: Path) -> None:
     (tmp_path / "outside").write_text("secret")
     (tmp_path / "root/etc").mkdir(parents=True)

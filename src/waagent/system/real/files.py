@@ -211,6 +211,26 @@ class RealFiles:
                 raise OSError(errno.EEXIST, f"there is a {_kind(old.st_mode).value} of that name")
             return cast(BinaryIO, _NewFile(_create(name, place.handle, mode, None, None), path))
 
+    def sync(self, directory: str) -> None:
+        with self._changing("sync", directory) as (place, name):
+            _sync_tree(name, place.handle)
+
+    def scratch(self, directory: str) -> tuple[BinaryIO, BinaryIO]:
+        path = f"{directory.rstrip('/')}/.{os.getpid()}-{threading.get_ident()}.scratch"
+        with self._changing("create a file in", path) as (place, name):
+            if hasattr(os, "O_TMPFILE"):
+                try:
+                    writer = os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=place.handle)
+                    return _both(writer, os.open(f"/proc/self/fd/{writer}", os.O_RDONLY | os.O_CLOEXEC))
+                except OSError as error:
+                    if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
+                        raise
+            writer = _create(name, place.handle, 0o600, None, None)
+            try:
+                return _both(writer, os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place.handle))
+            finally:
+                os.unlink(name, dir_fd=place.handle)
+
     # inside
 
     @contextmanager
@@ -300,6 +320,10 @@ def _explained(verb: str, path: str) -> Iterator[None]:
         raise SystemFailure(f"cannot {verb} {path}: {reason}", facts={"path": path, "errno": str(error.errno)}) from error
 
 
+def _both(writer: int, reader: int) -> tuple[BinaryIO, BinaryIO]:
+    return cast(BinaryIO, os.fdopen(writer, "wb", buffering=0)), cast(BinaryIO, os.fdopen(reader, "rb", buffering=0))
+
+
 def _kind(mode: int) -> Kind:
     if stat.S_ISREG(mode):
         return Kind.FILE
@@ -364,6 +388,24 @@ def _sync(directory: int) -> None:
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that cannot sync a directory
             raise
+    finally:
+        os.close(handle)
+
+
+def _sync_tree(name: str, directory: int) -> None:
+    handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        for entry in os.listdir(handle):
+            kind = os.stat(entry, dir_fd=handle, follow_symlinks=False).st_mode
+            if stat.S_ISDIR(kind):
+                _sync_tree(entry, handle)
+            elif stat.S_ISREG(kind):
+                one = os.open(entry, _READ | os.O_NOFOLLOW, dir_fd=handle)
+                try:
+                    os.fsync(one)
+                finally:
+                    os.close(one)
+        _sync(handle)
     finally:
         os.close(handle)
 
