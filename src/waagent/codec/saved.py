@@ -33,10 +33,8 @@ def redact_extensions_config(data: bytes) -> bytes:
     """ExtensionsConfig, well formed as before. Errors: ``DocumentFailure`` when it cannot be made safe."""
     secrets: list[str] = []
 
-    def change(name: str, text: str) -> str | None:
-        if name in _ADDRESSES:
-            return _without_query(text)
-        return _settings(text, EXTENSIONS_CONFIG, secrets)
+    def change(name: str, text: str) -> str:
+        return _without_query(text) if name in _ADDRESSES else _settings(text, EXTENSIONS_CONFIG, secrets)
 
     copy = rewrite(data, EXTENSIONS_CONFIG, _SETTINGS | _ADDRESSES, change)
     encoding = wide_encoding(copy) or "utf-8"
@@ -47,9 +45,8 @@ def redact_extensions_config(data: bytes) -> bytes:
 def redact_vm_settings(data: bytes) -> bytes:
     """vmSettings, also of a document that could not be used. Errors: ``DocumentFailure`` when it cannot be made safe."""
     secrets: list[str] = []
-    text = data.rstrip(b"\0").decode("utf-8-sig", "replace")
-    copy = _settings(text, VM_SETTINGS, secrets, indent=2)
-    return _checked(redact(text) if copy is None else copy, secrets, VM_SETTINGS).encode("utf-8")
+    text = _settings(data.rstrip(b"\0").decode("utf-8-sig", "replace"), VM_SETTINGS, secrets, indent=2)
+    return _checked(text, secrets, VM_SETTINGS).encode("utf-8")
 
 
 def redact_remote_access(data: bytes) -> bytes:
@@ -57,17 +54,14 @@ def redact_remote_access(data: bytes) -> bytes:
     return rewrite(data, remote_access.DOCUMENT, {"password"}, lambda name, text: "*")
 
 
-def _settings(text: str, document: str, secrets: list[str], indent: int | None = None) -> str | None:
-    """JSON with its secrets replaced, or None when it has none; text that is no JSON is treated by its spelling."""
-    found: list[str] = []
+def _settings(text: str, document: str, secrets: list[str], indent: int | None = None) -> str:
+    """JSON written anew without its secrets, which are added to the list; what is no JSON is treated by its spelling."""
     try:
         value = load(text.encode("utf-8", "surrogatepass"), document)
     except DocumentFailure:
         return _by_spelling(text, document)
     try:
-        clean = _clean(value, "", found)
-        secrets.extend(found)
-        return None if clean == value else json.dumps(clean, indent=indent)
+        return json.dumps(_clean(value, "", secrets), indent=indent)
     except RecursionError:
         raise DocumentFailure(document, "", "nested too deeply to be redacted") from None
 
@@ -105,8 +99,7 @@ def _clean_text(text: str, key: str, secrets: list[str]) -> str:
             value = load(text.encode("utf-8", "surrogatepass"), VM_SETTINGS)
         except DocumentFailure:
             return redact(text)
-        clean = _clean(value, "", secrets)
-        return text if clean == value else json.dumps(clean)
+        return json.dumps(_clean(value, "", secrets))
     return redact(text)
 
 

@@ -26,9 +26,7 @@ _SOURCES = {channel.value.lower(): channel for channel in Channel}
 
 def parse(data: bytes, etag: Etag) -> VmSettings:
     """The whole document. Errors: ``DocumentFailure``, also for a fault of one extension."""
-    if data.startswith(_MARK):
-        raise DocumentFailure(DOCUMENT, "", "begins with a byte order mark")
-    top = _Object.of(load(data, DOCUMENT), "")
+    top = _top(data)
     goal_state = ExtensionsGoalState(
         channel=Channel.FAST_TRACK,
         identity=f"etag_{etag}",
@@ -43,7 +41,22 @@ def parse(data: bytes, etag: Etag) -> VmSettings:
         handlers=tuple(_handler(each) for each in top.objects("extensionGoalStates")),
     )
     source = _SOURCES.get((top.text("extensionGoalStatesSource") or "").lower())
-    return VmSettings(etag, top.text("hostGAPluginVersion") or "0.0.0.0", source, goal_state)
+    return VmSettings(etag, _host_version(top), source, goal_state)
+
+
+def host_plugin_version(data: bytes) -> str:
+    """The version of the host alone: of one that is too old nothing else counts. Errors: ``DocumentFailure``."""
+    return _host_version(_top(data))
+
+
+def _top(data: bytes) -> _Object:
+    if data.startswith(_MARK):
+        raise DocumentFailure(DOCUMENT, "", "begins with a byte order mark")
+    return _Object.of(load(data, DOCUMENT), "")
+
+
+def _host_version(top: _Object) -> str:
+    return top.text("hostGAPluginVersion") or "0.0.0.0"
 
 
 def _in_svd_seq_no(top: _Object) -> int | str:

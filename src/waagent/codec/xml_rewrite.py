@@ -16,40 +16,37 @@ Token = tuple[int, str, str]
 """Where a piece begins, in bytes; start, end, text, comment or other; its local name or its text."""
 
 
-def rewrite(data: bytes, document: str, names: Collection[str], change: Callable[[str, str], str | None]) -> bytes:
+def rewrite(data: bytes, document: str, names: Collection[str], change: Callable[[str, str], str]) -> bytes:
     """The document with ``change(name, text)`` as the content of each element of these names, given in lower case.
 
-    Where ``change`` gives None the content stays as it is; elements without any content are left alone. Errors:
-    ``DocumentFailure`` when the document is not well formed.
+    Elements without any content are left alone. Errors: ``DocumentFailure`` when the document is not well formed.
     """
     whole = clean(data)
     tree(whole, document)
     encoding = wide_encoding(whole) or "ascii"
     kept: list[bytes] = []
-    held: list[bytes] = []
     said: list[str] = []
     opened: str | None = None
+    filled = False
     depth = opened_at = 0
     for (start, kind, value), (end, _, _) in itertools.pairwise(_tokens(whole)):
         if kind == "end":
             depth -= 1
             if opened is not None and depth == opened_at:
-                kept.append(_content(opened, b"".join(held), "".join(said), change, encoding))
+                if filled:
+                    kept.append(xml_text.content(change(opened, "".join(said))).encode(encoding, "xmlcharrefreplace"))
                 opened = None
-        if kind != "comment":
-            (held if opened is not None else kept).append(whole[start:end])
-        if opened is not None and kind == "text":
-            said.append(value)
+        if opened is not None:
+            filled = filled or kind != "comment"
+            said.append(value if kind == "text" else "")
+        elif kind != "comment":
+            kept.append(whole[start:end])
         if kind == "start":
             if opened is None and value.lower() in names:
-                opened, opened_at, held, said = value.lower(), depth, [], []
+                opened, opened_at, filled = value.lower(), depth, False
+                said.clear()
             depth += 1
     return b"".join(kept)
-
-
-def _content(name: str, held: bytes, said: str, change: Callable[[str, str], str | None], encoding: str) -> bytes:
-    new = change(name, said) if held else None
-    return held if new is None else xml_text.content(new).encode(encoding, "xmlcharrefreplace")
 
 
 def _tokens(data: bytes) -> list[Token]:

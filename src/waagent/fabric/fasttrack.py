@@ -101,11 +101,12 @@ class FastTrack:
         from waagent.codec import vm_settings
 
         try:
-            settings = vm_settings.parse(answer.data, answer.etag)
+            if host_is_too_old(vm_settings.host_plugin_version(answer.data)):
+                return None
+            return vm_settings.parse(answer.data, answer.etag)
         except DocumentFailure as failure:
             self.rejected = (answer.etag, answer.data, failure)
             raise
-        return None if host_is_too_old(settings.host_plugin_version) else settings
 
     def _accepted(self, settings: VmSettings, data: bytes) -> VmSettings:
         self._supported = True

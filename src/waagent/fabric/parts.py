@@ -124,7 +124,7 @@ class PartsReader:
         certificate = self._store.transport_certificate()
         data = self._wire.encrypted_part(wire.remote_access_url, "remote access", certificate, REMOTE_ACCESS_CIPHER)
         access = remote_access.parse(data)
-        documents.append(HistoryDocument("RemoteAccess.xml", data))
+        keep(self._system, documents, "RemoteAccess.xml", saved.redact_remote_access, data)
         return access
 
 
