@@ -28,8 +28,10 @@ from waagent.fabric.heartbeat import beat
 from waagent.guest import platform
 from waagent.model.event import Operation
 from waagent.model.failure import Failure
+from waagent.model.health import HealthReport
 from waagent.model.status import GoalStateAggregate
-from waagent.report import status, telemetry
+from waagent.provision import marker
+from waagent.report import kvp, status, telemetry
 
 HEARTBEAT_PERIOD = 60.0
 AGENT_HEARTBEAT_PERIOD = 1800.0
@@ -79,7 +81,9 @@ class Daemon:
         self._search = Search(
             agent, lambda tag, documents: history.archive(agent.system, agent.paths, tag, documents), self._outbox.tell
         )
-        self._reports = Reports(agent, self._search, lambda work: self.scheduler.errand("health", work))
+        self._reports = Reports(
+            agent, self._search, lambda work: self.scheduler.errand("health", work), before=self._write_pool
+        )
         self._polling = Polling(agent, self._taken, lambda: self._status is None or self._status.converged)
         self._connection: Connection | None = None
         self._status: StatusReports | None = None
@@ -95,6 +99,10 @@ class Daemon:
         """Run until the scheduler is stopped."""
         self.scheduler.errand("boot", self._boot)
         self.scheduler.run()
+
+    def _write_pool(self, health: HealthReport) -> None:
+        agent = self._agent
+        kvp.write(agent.system, health, agent_version=agent.version, vm_id=marker.vm_id(agent.system, agent.guest))
 
     # -- the boot lane
 

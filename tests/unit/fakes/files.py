@@ -173,6 +173,12 @@ class MemoryFiles:
         node.content += content
         node.modified = self._now()
 
+    def append_shared(self, path: str, content: bytes, *, stale_before: float | None = None) -> None:
+        node = self._place("append to", path)[0].children.get(path.rpartition("/")[2])
+        if node is not None and stale_before is not None and node.modified < stale_before:
+            node.content = b""
+        self.append(path, content)
+
     def make_directory(self, path: str, mode: int | None = None, owner: str | None = None) -> None:
         self._guard("make directory", path)
         ids = None if owner is None else self._ids(owner)

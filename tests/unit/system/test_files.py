@@ -401,3 +401,44 @@ def test_the_path_outside_the_door_has_the_root_in_front(tmp_path: Path) -> None
     assert RealFiles().real_path("/etc/f") == "/etc/f"
     assert RealFiles(f"{tmp_path}/").real_path("/etc/f") == f"{tmp_path}/etc/f"
     assert RealFiles().read("/proc/self/comm")
+
+
+def test_a_shared_file_is_appended_to_under_both_kinds_of_lock(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    files = RealFiles(str(tmp_path))
+    files.append_shared("/pool", b"one")
+    for kind in ("flock", "lockf"):
+        program = (
+            "import fcntl, sys\n"
+            f"stream = open({str(tmp_path / 'pool')!r}, 'r+b')\n"
+            f"fcntl.{kind}(stream, fcntl.LOCK_EX)\n"
+            "print('locked', flush=True)\n"
+            "sys.stdin.readline()\n"
+            "stream.seek(0, 2)\n"
+            "stream.write(b'-other-')\n"
+            "stream.flush()\n"
+        )
+        with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+            assert other.stdout is not None and other.stdin is not None
+            assert other.stdout.readline() == b"locked\n"
+            appending = threading.Thread(target=files.append_shared, args=("/pool", b"ours"))
+            appending.start()
+            appending.join(0.2)
+            assert appending.is_alive(), f"{kind} of another program was not waited for"
+            other.stdin.write(b"\n")
+            other.stdin.flush()
+            other.wait(10)
+            appending.join(10)
+    assert (tmp_path / "pool").read_bytes() == b"one-other-ours-other-ours"
+
+
+def test_a_shared_file_from_before_a_moment_is_emptied_first(tmp_path: Path) -> None:
+    files = RealFiles(str(tmp_path))
+    (tmp_path / "pool").write_bytes(b"old")
+    os.utime(tmp_path / "pool", (1000, 1000))
+    files.append_shared("/pool", b"new", stale_before=2000.0)
+    assert (tmp_path / "pool").read_bytes() == b"new"
+    files.append_shared("/pool", b"er", stale_before=2000.0)
+    assert (tmp_path / "pool").read_bytes() == b"newer"

@@ -20,6 +20,7 @@ from waagent.model.failure import SystemFailure
 from waagent.system import pattern as patterns
 from waagent.system.port import FileFacts, Kind
 from waagent.system.real import walk
+from waagent.system.real.locks import both
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _NEW = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -134,6 +135,20 @@ class RealFiles:
                 os.fchmod(handle, mode)
             try:
                 _write_all(handle, content)
+            finally:
+                os.close(handle)
+
+    def append_shared(self, path: str, content: bytes, *, stale_before: float | None = None) -> None:
+        with self._changing("append to", path) as (place, name):
+            handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=place.handle)
+            try:
+                both(handle)
+                found = os.fstat(handle)
+                if stale_before is not None and found.st_size and found.st_mtime < stale_before:
+                    os.ftruncate(handle, 0)
+                os.lseek(handle, 0, os.SEEK_END)
+                _write_all(handle, content)
+                os.fsync(handle)
             finally:
                 os.close(handle)
 
