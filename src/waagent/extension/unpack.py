@@ -44,7 +44,7 @@ class Unpacked:
 
 
 def unpack(files: Files, place: Place) -> Unpacked:
-    """Unpack ``place.package`` into ``place.base``; fits as ``accept`` of a download.
+    """Unpack ``place.package`` into ``place.base``: what the ``accept`` of a download does.
 
     Errors: ``ExtensionFailure`` (code 1001) saying why: no zip, an entry that is refused, too large, no space left, a
     read-only file system. The directory then has what it had before.
