@@ -24,6 +24,7 @@ from fabriclab.documents import (
 )
 from fabriclab.documents.tenant_keys import TenantKeys
 from fabriclab.world.extension import Dependency, Extension, Package, Settings
+from fabriclab.world.switches import Switches
 from fabriclab.world.values import AgentFamily, FastTrack, JitUser, World
 from unit.fabriclab.documents import openssl
 
@@ -56,6 +57,7 @@ WORLD = World(
         AgentFamily("Prod", version="9.9.9.10", version_from_rsm=True, enabled_for_rsm_upgrades=True),
         AgentFamily("Test"),
     ),
+    switches=Switches(health_probe=True),
     jit_users=(JitUser("jit", "secret", "Fri, 02 Jan 2026 12:00:00 UTC"),),
 )
 
@@ -135,9 +137,8 @@ def test_the_extensions_config(name: str, keys: TenantKeys) -> None:
         "/Extensions/Plugins/Plugin@upgradeGuid",
         "/Extensions/Plugins/Plugin@manifestVersion",
     }
-    probes = {path for path in theirs if "/HealthProbe" in path or path == "/Extensions/HealthStatusBlobUri"}  # not read either
     profile = {"/Extensions/InVMArtifactsProfileBlob@statusBlobType"}  # ... nor this one
-    assert theirs - ours - legacy - probes - profile == set()
+    assert theirs - ours - legacy - profile == set()
 
 
 def test_the_extensions_config_of_ordered_extensions(keys: TenantKeys) -> None:

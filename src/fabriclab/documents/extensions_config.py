@@ -31,6 +31,10 @@ def render(world: World, keys: TenantKeys) -> bytes:
             plugin_settings.add(settings, extension, world, keys)
     if world.switches.profile is not Profile.NO_ADDRESS:
         child(root, "InVMArtifactsProfileBlob", address(world.profile_address, padded))
+    if world.switches.health_probe:
+        probe = {"id": world.identity.container_id, "type": "loadbalancer", "port": "80"}
+        child(root, "HealthProbe", None, probe)
+        child(root, "HealthStatusBlobUri", address(world.health_address, padded))
     attributes = {
         "inSvdSeqNo": str(world.metadata.sequence),
         "createdOnTicks": str(world.metadata.ticks),

@@ -20,10 +20,10 @@ def render(world: World, authority: str = AUTHORITY) -> bytes:
     """`authority`: host and port by which the guest reaches the wire server."""
     attributes = {"xmlns:xsi": XSI, "xsi:noNamespaceSchemaLocation": "goalstate10.xsd"}
     root = Element("GoalState", attributes)
-    child(root, "Version", "2012-11-30")
+    child(root, "Version", world.switches.goal_state_version)
     child(root, "Incarnation", str(world.incarnation))
     machine = child(root, "Machine")
-    child(machine, "ExpectedState", "Started")
+    child(machine, "ExpectedState", world.switches.expected_state)
     child(machine, "StopRolesDeadlineHint", "300000")
     child(child(machine, "LBProbePorts"), "Port", "16001")
     child(machine, "ExpectHealthReport", "FALSE")

@@ -54,7 +54,7 @@ def _names(dependency: Dependency) -> dict[str, str]:
 def _settings(plugin: Element, extension: Extension, world: World, keys: TenantKeys) -> None:
     flaws = extension.flaws
     for settings in extension.settings:
-        text = handler_settings.xml_text(settings, world, keys)
+        text = handler_settings.xml_text(settings, world, keys, flaws)
         for flaw in flaws & set(TEXTS):
             text = TEXTS[flaw] or ""
         attributes = _sequence(settings, flaws)

@@ -10,7 +10,7 @@ from typing import Any
 
 from fabriclab.documents import handler_settings
 from fabriclab.documents.tenant_keys import TenantKeys
-from fabriclab.world.extension import AgentFamily, Extension, Settings
+from fabriclab.world.extension import AgentFamily, Extension, Flaw, Settings
 from fabriclab.world.switches import VmSettings
 from fabriclab.world.values import FastTrack, World
 
@@ -106,13 +106,28 @@ def _extension(extension: Extension, world: World, keys: TenantKeys) -> dict[str
     depends_on = [_depends_on(item, extension) for item in extension.settings if item.level or item.depends_on]
     if depends_on:
         members["dependsOn"] = depends_on
+    return _flawed(members, extension.flaws)
+
+
+def _flawed(members: dict[str, Any], flaws: frozenset[Flaw]) -> dict[str, Any]:
+    """What may be wrong with an extension as a whole; each makes an agent refuse the document."""
+    if Flaw.NO_SEQUENCE in flaws:
+        del members["settingsSeqNo"]
+    if Flaw.TWO_RUNTIME_SETTINGS in flaws:
+        members["settings"] *= 2
+    if Flaw.TWO_DEPENDS_ON in flaws:
+        members["dependsOn"] = members.get("dependsOn", [{"dependsOnExtension": [], "dependencyLevel": 0}]) * 2
     return members
 
 
 def _settings(settings: Settings, extension: Extension, world: World, keys: TenantKeys) -> dict[str, Any]:
-    members = handler_settings.json_members(settings, world, keys)
+    flaws = extension.flaws
+    members = handler_settings.json_members(settings, world, keys, flaws)
     if extension.multi_config:
         members |= {"seqNo": settings.sequence, "extensionName": settings.name, "extensionState": settings.state}
+        left_out = {Flaw.NO_SEQUENCE: "seqNo", Flaw.NAMELESS_INSTANCE: "extensionName"}
+        for flaw in flaws & set(left_out):
+            del members[left_out[flaw]]
     return members
 
 
@@ -122,7 +137,8 @@ def _depends_on(settings: Settings, extension: Extension) -> dict[str, Any]:
         named = {"handler": dependency.handler}
         handlers.append(named if dependency.extension is None else {"extension": dependency.extension, **named})
     members: dict[str, Any] = {"dependsOnExtension": handlers, "dependencyLevel": settings.level}
-    return {**members, "name": settings.name} if extension.multi_config else members
+    with_name = extension.multi_config and Flaw.NAMELESS_DEPENDS_ON not in extension.flaws
+    return {**members, "name": settings.name} if with_name else members
 
 
 def _shuffled(value: Any) -> Any:

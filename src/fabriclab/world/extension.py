@@ -11,7 +11,10 @@ CONTAINER = "extensions"
 
 
 class Flaw(str, Enum):
-    """What may be wrong with an extension's part of ExtensionsConfig (4.4). The last two make nothing invalid."""
+    """What may be wrong with an extension's part of ExtensionsConfig (4.4), and of vmSettings (5.4) where that has the like.
+
+    An empty runtimeSettings and the case of a name make nothing invalid.
+    """
 
     VERSION_MISMATCH = "version-mismatch"
     DUPLICATE_SETTINGS = "duplicate-settings"
@@ -27,6 +30,7 @@ class Flaw(str, Enum):
     NOT_JSON = "not-json"
     NO_RUNTIME_SETTINGS = "no-runtime-settings"
     NO_HANDLER_SETTINGS = "no-handler-settings"
+    NO_THUMBPRINT = "no-thumbprint"
     EMPTY_RUNTIME_SETTINGS = "empty-runtime-settings"
     NAME_CASE = "name-case"
 

@@ -67,9 +67,12 @@ class Switches:
     strict_report: bool = True  # health and role properties must name the current incarnation, container and instance
     versions: tuple[str, ...] = ("2015-04-05", "2012-11-30", "2011-12-31", "2010-28-10", "2010-12-15")
     preferred_version: str = "2015-04-05"
+    goal_state_version: str = "2012-11-30"  # 2010-12-15 is seen as well
+    expected_state: str = "Started"
     omit_role_instance: int = 0  # how many more goal states lack RoleInstance
     omit: frozenset[str] = frozenset()  # elements of the goal state's Configuration that are left out
     duplicate_config_name: bool = False
+    health_probe: bool = False  # ExtensionsConfig names a load balancer probe and a health blob: unread, but a secret
     padded_addresses: bool = False  # white space around addresses in text nodes
     bom: frozenset[str] = frozenset()  # documents that start with a BOM: goalState, sharedConfig, extensionsConfig, ...
     health_status: int = 200

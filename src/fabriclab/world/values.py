@@ -175,6 +175,11 @@ class World:
         return blob("$system", self.profile_name)
 
     @property
+    def health_address(self) -> str:
+        """Of the health status blob, which no guest writes."""
+        return blob("$system", f"{self.identity.vm_name}.{self.identity.vm_id}.health", "w")
+
+    @property
     def profile_name(self) -> str:
         return f"{self.identity.vm_name}.{self.identity.vm_id}.vmSettings"
 

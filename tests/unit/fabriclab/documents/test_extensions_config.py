@@ -97,6 +97,7 @@ FLAWS = {
     Flaw.NO_RUNTIME_SETTINGS: lambda root: "runtimeSettings" not in settings_of(root),
     Flaw.NO_HANDLER_SETTINGS: lambda root: "handlerSettings" not in settings_of(root)["runtimeSettings"][0],
     Flaw.EMPTY_RUNTIME_SETTINGS: lambda root: settings_of(root) == {"runtimeSettings": []},
+    Flaw.NO_THUMBPRINT: lambda root: set(handler_of(root)) == {"protectedSettings", "publicSettings"},
     Flaw.NAME_CASE: lambda root: root.find("PluginSettings/Plugin").get("name") == "cONTOSO.lAB.gOOD",
 }
 
@@ -106,10 +107,15 @@ def settings_of(root: ElementTree.Element) -> dict[str, list[dict[str, object]]]
     return found
 
 
+def handler_of(root: ElementTree.Element) -> object:
+    return settings_of(root)["runtimeSettings"][0]["handlerSettings"]
+
+
 @pytest.mark.parametrize("flaw", FLAWS)
 def test_a_flaw_shows_and_shows_only_when_it_is_wanted(flaw: Flaw, keys: TenantKeys) -> None:
-    assert FLAWS[flaw](parse(flawed(GOOD, flaw), keys))
-    assert not FLAWS[flaw](parse(flawed(GOOD), keys))
+    extension = replace(GOOD, settings=(Settings(3, {"a": 1}, protected={"b": 2}),))
+    assert FLAWS[flaw](parse(flawed(extension, flaw), keys))
+    assert not FLAWS[flaw](parse(flawed(extension), keys))
 
 
 def test_instances_can_lack_their_names(keys: TenantKeys) -> None:
@@ -131,6 +137,12 @@ def test_the_profile_can_be_unmentioned(keys: TenantKeys) -> None:
     assert parse(World(), keys).findtext("InVMArtifactsProfileBlob", "").split("?")[0].endswith(".vmSettings")
     without = World(switches=Switches(profile=Profile.NO_ADDRESS))
     assert parse(without, keys).find("InVMArtifactsProfileBlob") is None
+
+
+def test_a_health_probe_comes_with_an_address_that_is_a_secret(keys: TenantKeys) -> None:
+    root = parse(World(switches=Switches(health_probe=True)), keys)
+    assert "sig=" in root.findtext("HealthStatusBlobUri", "")
+    assert parse(World(), keys).find("HealthProbe") is None
 
 
 def test_a_family_says_only_what_is_known(keys: TenantKeys) -> None:

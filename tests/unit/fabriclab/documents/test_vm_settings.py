@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from fabriclab.documents import artifacts_profile, vm_settings
 from fabriclab.documents.tenant_keys import TenantKeys
-from fabriclab.world.extension import Dependency, Extension, Settings
+from fabriclab.world.extension import Dependency, Extension, Flaw, Settings
 from fabriclab.world.switches import Profile, Switches, VmSettings
 from fabriclab.world.values import FastTrack, StatusBlob, TenantCertificate, World
 from unit.fabriclab.documents import openssl
@@ -23,6 +24,8 @@ MULTI = Extension(
     multi_config=True,
     settings=(Settings(4, name="jobA", level=1, depends_on=(Dependency("Contoso.Lab.Good"),)), Settings(5, name="jobB")),
 )
+
+SEALED = replace(GOOD, settings=(Settings(0, protected={"a": "b"}),))
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +80,27 @@ def test_settings_can_be_sealed_with_a_certificate_that_is_no_longer_there(keys:
     pinned = replace(GOOD, settings=(Settings(0, protected={}, certificate="gone"),))
     (settings,) = parse(world(pinned), keys)["extensionGoalStates"][0]["settings"]
     assert settings["protectedSettingsCertThumbprint"] == keys.get(TenantCertificate("gone")).thumbprint
+
+
+@pytest.mark.parametrize(
+    ("flaw", "extension", "shows"),
+    [
+        (Flaw.NO_SEQUENCE, GOOD, lambda found: "settingsSeqNo" not in found),
+        (Flaw.NO_SEQUENCE, MULTI, lambda found: "seqNo" not in found["settings"][0]),
+        (Flaw.TWO_RUNTIME_SETTINGS, GOOD, lambda found: len(found["settings"]) == 2),
+        (Flaw.TWO_DEPENDS_ON, GOOD, lambda found: len(found["dependsOn"]) == 2),
+        (Flaw.NAMELESS_INSTANCE, MULTI, lambda found: "extensionName" not in found["settings"][0]),
+        (Flaw.NAMELESS_DEPENDS_ON, MULTI, lambda found: "name" not in found["dependsOn"][0]),
+        (Flaw.NOT_JSON, GOOD, lambda found: found["settings"][0]["publicSettings"] == "{ this is not JSON"),
+        (Flaw.NO_THUMBPRINT, SEALED, lambda found: set(found["settings"][0]) == {"protectedSettings"}),
+    ],
+)
+def test_a_flaw_shows_and_shows_only_when_it_is_wanted(
+    flaw: Flaw, extension: Extension, shows: Callable[[Any], bool], keys: TenantKeys
+) -> None:
+    flawed = replace(extension, flaws=frozenset({flaw}))
+    assert shows(parse(world(flawed), keys)["extensionGoalStates"][0])
+    assert not shows(parse(world(extension), keys)["extensionGoalStates"][0])
 
 
 def test_source_and_ticks_are_those_of_fast_track(keys: TenantKeys) -> None:
