@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from waagent.extension import capture
@@ -55,7 +55,10 @@ _LOOKS = (0.05, 1.0)
 
 @dataclass(frozen=True)
 class Order:
-    """One command to run. ``key`` says which one, so that a restarted agent finds it again."""
+    """One command to run. ``key`` says which one, so that a restarted agent finds it again.
+
+    ``environment`` is what the contract gives the command; ``inherited`` is merged over it.
+    """
 
     key: str
     command: Command
@@ -63,6 +66,7 @@ class Order:
     line: str
     environment: Mapping[str, str]
     extension: str | None = None
+    inherited: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def full(self) -> str:
@@ -83,10 +87,6 @@ class Result:
     found: bool = False
     """It was started by an agent before this one."""
 
-    @property
-    def code_text(self) -> str | None:
-        return None if self.exit_code is None else str(self.exit_code)
-
 
 def run(
     system: System,
@@ -103,6 +103,7 @@ def run(
     """
     entry = _left_over(system, order, journal, once_per_boot)
     if entry is not None:
+        journal.use(entry)
         system.log.info(f"{order.place.full_name}: an earlier agent had started: {order.full}")
         found = watch(system, journal, entry, tick)
         if found is not None:
@@ -184,7 +185,9 @@ def _spawn(
     base = system.files.real_path(order.place.base)
     line = f"{base}/{order.line.lstrip('/')}"
     argv = ["/bin/sh", "-c", SHELL, "sh", step, line, " ".join(surroundings.groups), *surroundings.scope]
-    return system.commands.spawn(argv, directory=base, environment=order.environment, stdout=out, stderr=err)
+    return system.commands.spawn(
+        argv, directory=base, environment={**order.environment, **order.inherited}, stdout=out, stderr=err
+    )
 
 
 def _await(
@@ -219,22 +222,30 @@ def _head(stream: BinaryIO) -> bytes:
         return f"the output could not be read: {error.strerror or error}".encode()
 
 
+class CommandFailed(ExtensionFailure):
+    """A command did not succeed. ``exit_code`` None: it timed out or never started."""
+
+    def __init__(self, kind: str, reason: str, command: Command, code: int, exit_code: int | None = None) -> None:
+        super().__init__(kind, reason, code=code, operation=command.operation)
+        self.exit_code = exit_code
+
+
 def judge(system: System, order: Order, result: Result) -> None:
-    """Errors: ``ExtensionFailure`` with the code and text of extensions.md 2.9 unless the command succeeded."""
+    """Errors: ``CommandFailed`` with the code and text of extensions.md 2.9 unless the command succeeded."""
     command = order.command
     if result.refusal is not None:
         text = f"Failed to launch '{order.full}': {result.refusal}"
-        raise ExtensionFailure("ExtensionError", text, code=command.code, operation=command.operation)
+        raise CommandFailed("ExtensionError", text, command, command.code)
     if result.exit_code is None:
         text = f"Timeout({command.timeout}): {order.full}\n{result.output}"
         if result.stuck:
             text += "\nThe process was killed and has not ended."
-        raise ExtensionFailure("ExtensionError", text, code=TIMED_OUT, operation=command.operation)
+        raise CommandFailed("ExtensionError", text, command, TIMED_OUT)
     if result.exit_code != 0:
         text = f"Non-zero exit code: {result.exit_code}, {order.full}\n{result.output}"
         if result.exit_code == 126:
             text += _noexec(system, order.place)
-        raise ExtensionFailure("ExtensionOperationError", text, code=command.code, operation=command.operation)
+        raise CommandFailed("ExtensionOperationError", text, command, command.code, result.exit_code)
 
 
 def _noexec(system: System, place: Place) -> str:

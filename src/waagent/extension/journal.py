@@ -59,6 +59,7 @@ class Journal:
         self._files: Files = system.files
         self.place = place
         self.directory = place.operation
+        self._used: list[Entry] = []
 
     # notes: what of a longer operation is done
 
@@ -72,8 +73,19 @@ class Journal:
         content = json.dumps({**self.notes(), **notes}).encode()
         self._files.write(f"{self.directory}/notes.json", content, mode=0o600)
 
-    def close(self) -> None:
-        """The operation is over and its outcome is on disk."""
+    def end(self) -> None:
+        """The operation is over and its outcome is on disk: forget what it did. What it did not ask for stays."""
+        used, self._used = self._used, []
+        for entry in used:
+            if self._files.facts(entry.directory) is not None:
+                self.drop(entry)
+        if self._files.facts(self.directory) is not None:
+            self._files.remove(f"{self.directory}/notes.json")
+            if not self._files.names(self.directory):
+                self._files.remove(self.directory)
+
+    def clear(self) -> None:
+        """Forget everything."""
         if self._files.facts(self.directory) is not None:
             self._files.remove(self.directory)
 
@@ -93,7 +105,12 @@ class Journal:
         self._files.make_directory(directory, 0o700)
         body = {name: value for name, value in vars(entry).items() if name != "directory"}
         self._files.write(f"{directory}/order.json", json.dumps(body).encode(), mode=0o600)
+        self.use(entry)
         return entry
+
+    def use(self, entry: Entry) -> None:
+        """The operation takes what this command led to."""
+        self._used.append(entry)
 
     def stage(self, entry: Entry) -> Stage:
         if self.result(entry) is not None or self.was_killed(entry):

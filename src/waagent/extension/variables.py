@@ -48,6 +48,6 @@ def updating(handler: RequestedHandler, *, old: str, new: str, codes: Mapping[st
     return found
 
 
-def merged(own: Mapping[str, str], inherited: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment: the agent's own wins."""
-    return {**own, **inherited}
+def shown(own: Mapping[str, str]) -> str:
+    """The variables as the log of commands shows them."""
+    return json.dumps(dict(own))

@@ -1,0 +1,168 @@
+"""One goal state's pairs, in their order: which version, which request, what its failure means for the rest.
+
+Follows extensions.md 2.3, 2.4 and 3.2. Odd: every version list is fetched anew, also for what is installed and for what is to
+go; the first failure that others wait for makes every pair after it be skipped.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from waagent.extension import lifecycle, plan, verdict
+from waagent.extension.bench import Bench
+from waagent.extension.entries import Progress
+from waagent.extension.observe import installed_version
+from waagent.extension.place import Place, sound
+from waagent.extension.sequence import PATIENCE, Ending, Pair, await_terminal, failed, holds_up
+from waagent.extension.settings import instance
+from waagent.extension.status import StatusReader
+from waagent.extension.trust import Trust
+from waagent.extension.worker import Worker, mark
+from waagent.model.extension import PackageVersion, RequestedState
+from waagent.model.failure import ExtensionFailure, Failure
+from waagent.model.goal_state import Channel, ExtensionsGoalState
+from waagent.model.status import ExtensionStatus
+
+
+class Goal:
+    """``note`` takes how far the work has come."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        wanted: ExtensionsGoalState,
+        pairs: Sequence[Pair],
+        trust: Trust,
+        note: Callable[[Progress], object],
+    ) -> None:
+        self._bench = bench
+        self._system = bench.system
+        self._wanted = wanted
+        self._pairs = pairs
+        self._trust = trust
+        self._note = note
+        self._progress = Progress(wanted.identity, frozenset(pair.full_name for pair in pairs))
+        self._deadline = bench.system.clock.monotonic() + PATIENCE
+        self._statuses = StatusReader(bench.system.files, bench.system.clock, bench.system.log)
+        self._broken: str | None = None
+        self._listed: tuple[str, tuple[PackageVersion, ...]] | None = None
+
+    def work(self) -> None:
+        """Errors: ``Ending``."""
+        for pair in self._pairs:
+            self._move(doing=pair.full_name)
+            worker = self._pair(pair)
+            self._move(pending=self._progress.pending - {pair.full_name})
+            if worker is not None and self._broken is None and holds_up(pair, self._pairs):
+                self._broken = self._await(pair, worker.target)
+        self._move(doing=None)
+
+    def _move(self, **changes: object) -> None:
+        self._progress = replace(self._progress, **changes)  # type: ignore[arg-type]
+        self._note(self._progress)
+
+    def _pair(self, pair: Pair) -> Worker | None:
+        """Process a pair; its worker if what comes after may wait for it."""
+        handler = pair.handler
+        if not all(sound(handler.name, text) for text in (handler.version, *([pair.extension.name] if pair.extension else []))):
+            self._system.log.error(f"a handler of the name {handler.name!r} and version {handler.version!r} is not processed")
+            self._break(pair)
+            return None
+        worker = Worker(self._bench, pair, Place.of(self._bench.paths, handler.name, handler.version))
+        refusal = self._trust.gate.first(handler, pair.full_name)
+        if refusal is None and self._broken is not None:
+            verdict.skipped(worker, self._broken)
+            return None
+        refusal = refusal or self._trust.gate.listed(handler)
+        if refusal is not None:
+            self._move(refused=self._progress.refused | {handler.name})
+            verdict.refused(worker, refusal)
+            if refusal.blocks:
+                self._break(pair)
+            return None
+        return self._request(worker)
+
+    def _break(self, pair: Pair) -> None:
+        if self._broken is None and holds_up(pair, self._pairs):
+            self._broken = failed(pair)
+
+    def _request(self, worker: Worker) -> Worker | None:
+        """Do what is asked for; whatever goes wrong is this pair's alone."""
+        pair = worker.pair
+        try:
+            if pair.handler.invalid is not None:
+                verdict.invalid(worker, pair.handler.invalid)
+                self._break(pair)
+                return None
+            package, old = self._select(worker)
+            target = Place.of(self._bench.paths, pair.handler.name, package.version)
+            worker = Worker(self._bench, pair, target)
+            self._move(chosen={**self._progress.chosen, target.name: target})
+            self._perform(worker, package, old)
+            return worker
+        except Ending:
+            raise
+        except Failure as failure:
+            verdict.failed(worker, failure)
+        except Exception as error:  # noqa: BLE001 - the edge of one extension operation
+            self._system.log.error("".join(traceback.format_exception(error)))
+            verdict.failed(worker, ExtensionFailure("ExtensionError", f"{type(error).__name__}: {error}"))
+        worker.journal.end()
+        self._break(pair)
+        return None
+
+    def _select(self, worker: Worker) -> tuple[PackageVersion, Place | None]:
+        handler = worker.request
+        old = installed_version(self._bench.system.files, self._bench.paths, handler.name)
+        listed = self._versions(worker)
+        package = plan.select(handler, listed, None if old is None else old.version)
+        if handler.state is RequestedState.ENABLED and package.version != handler.version:
+            text = f"version {package.version} is taken for the requested {handler.version}"
+            worker.tell("RequestedVersionMismatch", True, text)
+        return package, old
+
+    def _versions(self, worker: Worker) -> tuple[PackageVersion, ...]:
+        """The handler's version list; the one fetched last serves the next extension of the same handler."""
+        handler = worker.request
+        if self._listed is None or self._listed[0] != handler.name:
+            fast_track = self._wanted.channel is Channel.FAST_TRACK
+            try:
+                self._listed = handler.name, self._bench.source.version_list(handler.manifest_uris, fast_track=fast_track)
+            except Failure as failure:
+                text = f"Failed to get the manifest of extension {handler.name}"
+                raise ExtensionFailure("ExtensionError", text, operation="Download", causes=(failure,)) from failure
+        return self._listed[1]
+
+    def _perform(self, worker: Worker, package: PackageVersion, old: Place | None) -> None:
+        asked = worker.request.state
+        worker.log.trim()
+        worker.log.info(f"Target handler state: {asked.value if asked else None} [{self._wanted.identity}]")
+        if asked is RequestedState.ENABLED:
+            fast_track = self._wanted.channel is Channel.FAST_TRACK
+            lifecycle.enable(worker, package, old, self._trust, fast_track=fast_track)
+        elif asked is RequestedState.DISABLED:
+            worker.tell("RequestedStateDisabled", True, "the goal state asks for the legacy state disabled")
+            lifecycle.disable(worker)
+        elif asked is RequestedState.UNINSTALL:
+            lifecycle.uninstall(worker)
+        else:
+            raise ExtensionFailure("ExtensionsGoalStateError", "The requested state of the handler is not known")
+        worker.journal.end()
+
+    def _await(self, pair: Pair, place: Place) -> str | None:
+        """Wait for what a pair has started; why the rest is skipped, or None."""
+        extension = pair.extension
+        if extension is None:
+            return None
+        path = place.extension_status(instance(pair.handler, extension), extension.sequence_number)
+
+        def look() -> ExtensionStatus | None:
+            self._bench.changed()
+            if not self._system.files.exists(path):
+                return None
+            several = pair.handler.multi_config
+            return self._statuses.read(place, extension.name, extension.sequence_number, multi_config=several)
+
+        return await_terminal(pair, look, lambda: mark(self._bench, path), self._system.clock, self._deadline)
