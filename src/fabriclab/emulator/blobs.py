@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from fabriclab.emulator import blobwrite
 from fabriclab.emulator.message import BINARY, Request, Response, refuse
@@ -43,8 +42,6 @@ class BlobService:
         )
 
     def _write(self, request: Request) -> Response:
-        if urlsplit(request.target).netloc:
-            return refuse(400, "an absolute address: this is no proxy")
         headers = {name.lower(): value for name, value in request.headers}
         outcome = blobwrite.write(self._store, request.target, headers, request.body, "direct")
         if outcome.reason is not None:

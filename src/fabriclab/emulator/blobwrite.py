@@ -16,7 +16,8 @@ from fabriclab.emulator.storage import BLOCK_BLOB, PAGE_BLOB, BlobStore, NoSuchB
 
 PAGE = 512
 PAGES_AT_ONCE = 4 << 20
-_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+_RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{1,15})")
+_SIZE = re.compile(r"[0-9]{1,15}")
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _create(store: BlobStore, container: str, name: str, kind: str, headers: Map
         reason = f"x-ms-blob-type is {kind!r}" if kind else "the header x-ms-blob-type is missing"
         raise Rejected(400, "InvalidHeaderValue" if kind else "MissingRequiredHeader", reason)
     size = headers.get("x-ms-blob-content-length", "")
-    if not size.isdigit():
+    if not _SIZE.fullmatch(size):
         raise Rejected(400, "MissingRequiredHeader", f"x-ms-blob-content-length is {size!r}")
     if int(size) % PAGE:
         raise Rejected(400, "InvalidHeaderValue", f"x-ms-blob-content-length {size} is no multiple of {PAGE}")

@@ -57,13 +57,14 @@ class HttpDesk:
         self, service: Service, request: Request, response: Response, started: float, effect: Effect | None, fault: str | None
     ) -> None:
         sent = not isinstance(effect, (Drop, Reset))
+        kind = (("content-type", response.content_type),) if response.content_type is not None else ()
         exchange = Exchange(
             method=request.method,
             target=request.target,
             request_headers=request.headers,
             request_body=request.body,
             status=response.status if sent else None,
-            response_headers=response.headers if sent else (),
+            response_headers=(*kind, *response.headers) if sent else (),
             response_body=response.body if sent else b"",
             connection=request.connection,
             client=request.client,

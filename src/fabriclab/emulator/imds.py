@@ -70,7 +70,7 @@ def _instance(request: Request, world: World, version: str, path: list[str]) -> 
     extended = (request.parameter("extended") or "").lower() == "true"
     try:
         found = document.select(document.instance(world, version, extended), "/".join(path))
-    except document.NoElement:
+    except (document.NoElement, ValueError):
         return _error(404, f"there is no {'/'.join(path)} in {version}", world)
     form = (request.parameter("format") or "json").lower()
     if form not in ("json", "text"):

@@ -5,6 +5,7 @@ end is ignored, as the readers of the host do; `Pool.remarks` says what a carefu
 """
 
 import csv
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,9 @@ def parse(data: bytes) -> Pool:
 
 def parse_report(value: str) -> dict[str, str]:
     """Items `key=value` between bars; cloud-init quotes with ' and azure-init with ", both double it inside."""
-    quote = '"' if '"' in value and "'" not in value else "'"
-    items = next(csv.reader([value], delimiter="|", quotechar=quote), [])
+    quote = '"' if re.search(r'(?:^|\|)"', value) else "'"
+    try:
+        items = next(csv.reader([value], delimiter="|", quotechar=quote), [])
+    except csv.Error:
+        items = value.split("|")
     return {key: text for key, separator, text in (item.partition("=") for item in items) if separator}

@@ -73,5 +73,5 @@ class Service(Protocol):
 def refuse(status: int, reason: str, body: bytes = b"", content_type: str | None = None, headers: Headers = ()) -> Response:
     """A rejection; without a body of its own it carries the reason as text, as a help to whoever reads the guest's log."""
     if not body:
-        body, content_type = f"{reason}\n".encode(), TEXT
+        body, content_type = f"{reason}\n".encode("utf-8", "backslashreplace"), TEXT
     return Response(status, body, content_type, headers, summary=f"refused: {reason}", refusal=reason)

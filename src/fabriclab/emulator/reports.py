@@ -94,6 +94,8 @@ def provisioning_health(body: bytes) -> Health:
         raise BadReport("details are no object, or come with Ready")
     substatus, description = details.get("subStatus"), details.get("description")
     _check_substatus(substatus)
+    if description is not None and not isinstance(description, str):
+        raise BadReport("description is no text")
     return Health("", "", "", state, substatus, description)
 
 

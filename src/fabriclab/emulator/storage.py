@@ -119,7 +119,7 @@ def parse_status(content: bytes) -> dict[str, Any] | None:
     """The status document in a blob, whose padding (spaces or NULs) is cut off; None when it is not one (yet)."""
     try:
         document = json.loads(content.rstrip(b"\0 ").decode("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) and "aggregateStatus" in document else None
 

@@ -74,8 +74,6 @@ def _parameters(text: str) -> dict[str, Any]:
         name, value, kind = element.get("Name"), element.get("Value"), element.get("T")
         if element.tag != "Param" or not name or value is None or kind is None:
             raise BadReport("an Event holds something else than Param with Name, Value and T")
-        if name in found:
-            raise BadReport(f"the parameter {name} comes twice")
         found[name] = _value(name, value, kind)
     if not found or (root.text or "").strip() or any((element.tail or "").strip() for element in root):
         raise BadReport("an Event holds text outside its parameters, or none")
@@ -87,9 +85,9 @@ def _value(name: str, text: str, kind: str) -> Any:
         return text
     if kind == "mt:bool" and text in ("True", "False"):
         return text == "True"
-    if kind == "mt:uint64" and re.fullmatch(r"-?[0-9]+", text):
+    if kind == "mt:uint64" and re.fullmatch(r"-?[0-9]{1,20}", text):
         return int(text)
-    if kind == "mt:float64" and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", text):
+    if kind == "mt:float64" and re.fullmatch(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?", text):
         return float(text)
     if kind == "" and text == "None":
         return None

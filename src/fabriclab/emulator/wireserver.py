@@ -209,7 +209,7 @@ def _stale_ids(given: tuple[str, str, str], world: World, strict: bool) -> Respo
 
 def _taken(report: Health, world: World, status: int) -> Response:
     limit = world.switches.health_description_limit
-    size = len((report.description or "").encode())
+    size = len((report.description or "").encode("utf-8", "replace"))
     if size > limit:
         return refuse(400, f"the description of {size} bytes is over the limit of {limit}")
     told = f"health {report.state}" + (f"/{report.substatus}" if report.substatus else "")

@@ -142,9 +142,13 @@ def _status(table: _Table) -> Effect:
         raise table.refuse("code", f"{code} is not the status of an answer")
     body = table.text("body", "")
     headers = table.values.pop("headers", {})
-    if not isinstance(headers, Mapping) or not all(isinstance(text, str) for text in headers.values()):
-        raise table.refuse("headers", "not a table of text")
+    if not isinstance(headers, Mapping) or not all(_is_header(name, text) for name, text in headers.items()):
+        raise table.refuse("headers", "not a table of printable ASCII text")
     return Status(code, body or "", tuple((str(name), text) for name, text in headers.items()))
+
+
+def _is_header(name: str, text: object) -> bool:
+    return isinstance(text, str) and all(part.isascii() and part.isprintable() for part in (name, text)) and " " not in name
 
 
 def _delay(table: _Table) -> Effect:

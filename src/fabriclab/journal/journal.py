@@ -120,8 +120,11 @@ class Journal:
         return leave
 
     def write(self, path: Path) -> None:
-        """All entries as JSON lines, with every `sig=` and every private part replaced (lines.py)."""
-        with path.open("w", encoding="utf-8") as file:
+        """All entries as JSON lines, with every `sig=` and every private part replaced (lines.py).
+
+        Half a surrogate pair, which JSON may carry but UTF-8 may not, becomes the escape that JSON knows.
+        """
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
             for entry in self.entries():
                 file.write(lines.render(entry) + "\n")
 

@@ -133,6 +133,13 @@ def test_a_written_journal_is_read_back_as_it_was(tmp_path: Path) -> None:
     assert (entry.number, entry.who, entry.kind, entry.wall) == (1, "agent", "health", original.wall)
 
 
+def test_half_a_surrogate_pair_survives_the_file(tmp_path: Path) -> None:
+    journal = Journal()
+    journal.add("blob", "status", facts={"message": "\ud800"})
+    journal.write(tmp_path / "journal.jsonl")
+    assert read(tmp_path / "journal.jsonl")[0].facts == {"message": "\ud800"}
+
+
 def test_a_binary_body_is_written_as_size_and_checksum_only(tmp_path: Path) -> None:
     journal = Journal()
     journal.add("blob", "get", exchange=Exchange("GET", "/p.zip", response_body=b"PK\x03\x04\xff secret"))
