@@ -28,21 +28,32 @@ _PATH = "PluginSettings/Plugin"
 
 def handlers(plugins: Element | None, settings: Element | None) -> tuple[RequestedHandler, ...]:
     """Every plugin that has a name, in the order of the document. Raises nothing."""
-    by_name: dict[str, list[Element]] = {}
+    by_name: dict[str, _Entries] = {}
     for entry in children(settings, "Plugin"):
-        by_name.setdefault((attribute(entry, "name") or "").lower(), []).append(entry)
+        by_name.setdefault((attribute(entry, "name") or "").lower(), _Entries()).add(entry)
     return tuple(
-        _handler(plugin, name, by_name.get(name.lower(), []))
+        _handler(plugin, name, by_name.get(name.lower(), _Entries()))
         for plugin in children(plugins, "Plugin")
         if (name := attribute(plugin, "name"))
     )
 
 
-def _handler(plugin: Element, name: str, entries: Sequence[Element]) -> RequestedHandler:
+class _Entries:
+    """The settings entries of one name."""
+
+    def __init__(self) -> None:
+        self.by_version: dict[str, list[Element]] = {}
+        self.multi_config = False
+
+    def add(self, entry: Element) -> None:
+        self.by_version.setdefault(attribute(entry, "version") or "", []).append(entry)
+        self.multi_config = self.multi_config or any(True for _ in children(entry, "ExtensionRuntimeSettings"))
+
+
+def _handler(plugin: Element, name: str, entries: _Entries) -> RequestedHandler:
     version = attribute(plugin, "version") or ""
     word = plugin.get("state") or ""
     state = STATES.get(word)
-    multi_config = any(True for entry in entries for _ in children(entry, "ExtensionRuntimeSettings"))
     extensions: tuple[RequestedExtension, ...] = ()
     invalid = _own_fault(name, version, word)
     try:
@@ -54,7 +65,7 @@ def _handler(plugin: Element, name: str, entries: Sequence[Element]) -> Requeste
         version=safe(version),
         state=state,
         manifest_uris=_manifest_uris(plugin),
-        multi_config=multi_config,
+        multi_config=entries.multi_config,
         extensions=extensions,
         encoded_signature=attribute(plugin, "encodedSignature"),
         invalid=invalid,
@@ -76,16 +87,17 @@ def _manifest_uris(plugin: Element) -> tuple[str, ...]:
     return addresses(plugin.get("location"), plugin.get("failoverlocation"), *(text(each) for each in more))
 
 
-def _extensions(name: str, version: str, entries: Sequence[Element]) -> tuple[RequestedExtension, ...]:
+def _extensions(name: str, version: str, entries: _Entries) -> tuple[RequestedExtension, ...]:
     """The settings instances of one handler. Errors: ``DocumentFailure``, for this handler only."""
-    if not entries:
+    other = next((each for each in entries.by_version if each != version), None)
+    if other is not None:
+        raise _fault(f"settings of {name} are for version {other}, but version {version} is requested")
+    matching = entries.by_version.get(version, [])
+    if not matching:
         return ()
-    others = sorted({entry.get("version") or "" for entry in entries} - {version})
-    if others:
-        raise _fault(f"settings of {name} are for version {', '.join(others)}, but version {version} is requested")
-    if len(entries) > 1:
-        raise _fault(f"there are {len(entries)} settings entries of {name} {version}")
-    (entry,) = entries
+    if len(matching) > 1:
+        raise _fault(f"there are {len(matching)} settings entries of {name} {version}")
+    (entry,) = matching
     single, multi = list(children(entry, "RuntimeSettings")), list(children(entry, "ExtensionRuntimeSettings"))
     if single and multi:
         raise _fault(f"{name} has both RuntimeSettings and ExtensionRuntimeSettings")
