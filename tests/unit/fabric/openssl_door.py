@@ -11,10 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from unit.fabric.doubles import FakeFiles, World
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
-
-from unit.fabric.doubles import FakeFiles, World
 from waagent.model.failure import CommandFailure
 from waagent.system.port import Completed, Files
 

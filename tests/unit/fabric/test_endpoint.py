@@ -1,10 +1,10 @@
 from dataclasses import replace
 
 import pytest
-from waagent.config.paths import Paths
-from waagent.config.sections import Config
 
 from unit.fabric.doubles import FakeCommands, FakeFiles, FakeSockets, World
+from waagent.config.paths import Paths
+from waagent.config.sections import Config
 from waagent.fabric.endpoint import (
     KNOWN_ADDRESS,
     Discovery,

@@ -3,10 +3,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from waagent.config.paths import Paths
-from waagent.config.sections import Config
 
 from unit.fabric.doubles import Answer, FakeCommands, World, serving
+from waagent.config.paths import Paths
+from waagent.config.sections import Config
 from waagent.fabric.connection import Connection, connect
 from waagent.fabric.exchange import POLICIES
 from waagent.fabric.goal_state import Refresh
@@ -81,7 +81,8 @@ class Fabric:
             "certificates": (200, b"<CertificateFile><Version>2012-11-30</Version></CertificateFile>"),
             "remoteaccess": (
                 200,
-                b"<RemoteAccess><Version>1</Version><Incarnation>1</Incarnation><Users></Users></RemoteAccess>",
+                b"<RemoteAccess><Version>1</Version><Incarnation>1</Incarnation><Users>"
+                b"<User><Name>labjit</Name><Password>MIIBLAB</Password></User></Users></RemoteAccess>",
             ),
         }.get(name, 404)
 
@@ -120,7 +121,8 @@ class Fabric:
         profile = "" if self.profile is None else f"<InVMArtifactsProfileBlob>{PROFILE}</InVMArtifactsProfileBlob>"
         return (
             f'<Extensions version="1.0.0.0"><Plugins/><PluginSettings/>{profile}'
-            f'<InVMGoalStateMetaData inSvdSeqNo="1" createdOnTicks="{self.created}" activityId="a" correlationId="c"/></Extensions>'
+            f'<InVMGoalStateMetaData inSvdSeqNo="1" createdOnTicks="{self.created}" activityId="a" correlationId="c"/>'
+            "</Extensions>"
         ).encode()
 
     def vm_settings(self, request: Request) -> Answer:
@@ -383,7 +385,7 @@ def test_settings_that_do_not_parse_fail_the_round_and_are_kept_once_per_etag() 
     for _ in range(3):
         with pytest.raises(DocumentFailure):
             bench.poll()
-    assert len([tag for tag, _ in bench.history if tag == "9"]) <= 1
+    assert [tag for tag, _ in bench.history] == ["9"]
     assert all("if-none-match" not in request.headers for request in bench.fabric.asked)
 
 
@@ -392,6 +394,12 @@ def test_settings_from_a_host_that_is_too_old_count_as_not_supported() -> None:
     bench.fabric.fast_track(1, '"7"', hostGAPluginVersion="1.0.8.132")
     goal_state = bench.poll().goal_state
     assert (goal_state.extensions.channel, goal_state.fast_track_supported) == (Channel.FABRIC, False)
+
+
+def test_of_settings_from_a_host_that_is_too_old_nothing_else_is_read() -> None:
+    bench = Bench()
+    bench.fabric.fast_track(1, '"7"', hostGAPluginVersion="1.0.8.1", extensionGoalStates="of another schema")
+    assert bench.poll().goal_state.extensions.channel is Channel.FABRIC
 
 
 def test_an_unsupported_host_is_asked_again_after_six_hours_of_the_monotonic_clock() -> None:
@@ -560,6 +568,28 @@ def test_each_update_hands_its_documents_to_the_history_under_its_tag() -> None:
         ),
         ("1-8", ["VmSettings.json"]),
     ]
+
+
+def test_what_the_history_gets_is_redacted() -> None:
+    bench = Bench()
+    bench.fabric.remote_access = True
+    bench.fabric.profile = (200, b"{}")
+    settings = [{"protectedSettings": "MIIBLAB", "protectedSettingsCertThumbprint": THUMB}]
+    bench.fabric.fast_track(1, '"7"', extensionGoalStates=[{**needing(THUMB)[0], "settings": settings}])
+    bench.poll()
+    kept = {each.name: each.content for _, documents in bench.history for each in documents}
+    assert {"RemoteAccess.xml", "VmSettings.json", "ExtensionsConfig.xml"} <= set(kept)
+    assert not [name for name, content in kept.items() if b"MIIBLAB" in content or b"bGFi" in content]
+
+
+def test_settings_that_cannot_be_redacted_are_not_kept() -> None:
+    bench = Bench()
+    body = b'{"protectedSettings": {"key": "MIIBLAB"'
+    bench.fabric.settings_answer = Response(200, {"etag": '"9"'}, body)
+    with pytest.raises(DocumentFailure):
+        bench.poll()
+    assert bench.history == []
+    assert "not kept in the history" in bench.world.log.text()
 
 
 def test_without_fast_track_the_tag_is_the_incarnation() -> None:
