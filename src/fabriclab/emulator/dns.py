@@ -65,7 +65,7 @@ def answer(question: Question, world: World) -> tuple[bytes, str]:
         return _packet(question, NO_SUCH_NAME), f"{question.name}: no such name"
     if not data:
         return _packet(question, NO_ERROR), f"{question.name}: nothing of that type"
-    kind = PTR if question.kind == PTR else A
+    kind = PTR if question.name.endswith(".in-addr.arpa") else A
     record = b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, TTL, len(data)) + data
     return _packet(question, NO_ERROR, record), f"{question.name}: answered"
 
