@@ -4,13 +4,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fabriclab.guests import adapter as adapters
-from fabriclab.guests import dvd, machine, root
+from fabriclab.guests import dvd, kernel, machine, root, rootless
 from fabriclab.guests.adapter import Adapter
 from fabriclab.guests.machine import Machine
 from fabriclab.guests.namespace import FabricNamespace
 from fabriclab.guests.partitions import make_mbr
 from fabriclab.guests.sandbox import Disk, Sandbox
 
+LIBRARIES = ("python3-defusedxml", "python3-urllib3")  # what our agent needs of a root that is not this machine's
 NTFS = 7  # how the platform hands a temporary disk over
 
 
@@ -39,6 +40,9 @@ def cache() -> Path:
 
 def root_of(adapter: Adapter) -> Path:
     """The root the adapter asks for, made first when it is not there yet. Raises RootUnavailable."""
+    if kernel.in_user_namespace():  # the ids of such a root are those of its maker's namespace
+        packages = adapter.packages if adapter.root == "debian" else LIBRARIES
+        return root.obtain(root.DebianRoot(adapter.suite, packages), cache() / f"roots-of-{rootless.caller()}")
     if adapter.root == "machine":
         return Path("/")
     return root.obtain(root.DebianRoot(adapter.suite, adapter.packages), cache() / "roots")

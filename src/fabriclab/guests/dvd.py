@@ -30,6 +30,23 @@ def make(files: dict[str, bytes]) -> bytes:
     return written.getvalue()
 
 
+def files(image: bytes) -> dict[str, bytes]:
+    """What an image of `make` holds."""
+    import pycdlib
+
+    opened = pycdlib.PyCdlib()
+    opened.open_fp(io.BytesIO(image))
+    found = {}
+    for child in opened.list_children(udf_path="/"):
+        if child is not None and child.is_file():
+            content = io.BytesIO()
+            name = child.file_identifier().decode()
+            opened.get_file_from_iso_fp(content, udf_path=f"/{name}")
+            found[name] = content.getvalue()
+    opened.close()
+    return found
+
+
 def provisioning(ovf_env: bytes, custom_data: bytes | None = None) -> bytes:
     """The DVD of a first boot. `custom_data`: raw bytes, as the platform puts them beside the document."""
     files = {"ovf-env.xml": ovf_env}

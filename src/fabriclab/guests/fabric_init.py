@@ -151,8 +151,7 @@ class Fabric:
 
     def _start_guest(self, untouched: str, **specification: Any) -> tuple[Any, tuple[int, ...]]:
         if untouched not in self._views:  # the guest without its upper layer, to compare with
-            layers = ":".join(specification["layers"])
-            kernel.mount("untouched", untouched, "overlay", kernel.READ_ONLY, f"lowerdir={layers}")
+            kernel.mount_overlay(untouched, specification["layers"], "untouched", flags=kernel.READ_ONLY)
             self._views.add(untouched)
         ours, theirs = control.pair()
         up_read, up_write = os.pipe()

@@ -33,6 +33,8 @@ NODES = (
     ("fuse", 10, 229),
     ("loop-control", 10, 237),
 )
+# where agents mount the provisioning medium, and the modes that they give it
+MEDIUM_PLACE = (("mnt", 0o755), ("cdrom", 0o755), ("secure", 0o700))
 SHARED_SETTINGS = ("kernel", "vm", "fs", "debug", "dev")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -92,23 +94,19 @@ def _build(specification: dict[str, Any]) -> None:
     os.umask(0)
     kernel.make_private()
     root = specification["root"]
-    layers = ":".join(specification["layers"])
-    kernel.mount(
-        "guestroot",
-        root,
-        "overlay",
-        options=f"lowerdir={layers},upperdir={specification['upper']},workdir={specification['work']},redirect_dir=off",
-    )
+    upper = f",upperdir={specification['upper']},workdir={specification['work']}"
+    kernel.mount_overlay(root, specification["layers"], "guestroot", upper)
     quiet = kernel.NO_SUID | kernel.NO_DEVICES | kernel.NO_EXEC
     kernel.mount("proc", f"{root}/proc", "proc", quiet)
     kernel.mount("sysfs", f"{root}/sys", "sysfs", quiet)
     _make_devices(root, specification["devices"])
+    _offer_media(root, specification["media"])
     kernel.mount("run", f"{root}/run", "tmpfs", kernel.NO_SUID | kernel.NO_DEVICES, "mode=0755")
     for name in ("lock", "sshd"):
         os.mkdir(f"{root}/run/{name}", 0o755)
     kernel.mount("tmp", f"{root}/tmp", "tmpfs", kernel.NO_SUID | kernel.NO_DEVICES, "mode=1777")
     for layer, place in specification["sysfs"]:
-        kernel.mount("sysfs", f"{root}/{place}", "overlay", quiet | kernel.READ_ONLY, f"lowerdir={layer}:{root}/{place}")
+        kernel.mount_overlay(f"{root}/{place}", [layer, f"{root}/{place}"], "sysfs", flags=quiet | kernel.READ_ONLY)
     kernel.bind(specification["boot_id"], f"{root}/proc/sys/kernel/random/boot_id", read_only=True)
     _configure_network(specification)
     socket.sethostname(specification["hostname"])
@@ -134,6 +132,22 @@ def _make_devices(root: str, disks: list[list[Any]]) -> None:
         os.symlink(target, f"{dev}/{name}")
 
 
+def _offer_media(root: str, media: list[list[str]]) -> None:
+    """[device, directory of its files]: a medium without a drive looks as if somebody had mounted the drive already."""
+    for device, source in media:
+        os.close(os.open(f"{root}/dev/{device}", os.O_CREAT | os.O_CLOEXEC, 0o600))
+        place = root
+        for part, mode in MEDIUM_PLACE:
+            place = f"{place}/{part}"
+            if not os.path.isdir(place):
+                os.mkdir(place, mode)
+        kernel.mount(f"/dev/{device}", place, "tmpfs", kernel.NO_SUID | kernel.NO_DEVICES | kernel.NO_EXEC, "mode=0755")
+        for name in os.listdir(source):
+            with open(f"{source}/{name}", "rb") as given, open(f"{place}/{name}", "wb") as made:
+                made.write(given.read())
+        kernel.mount("none", place, flags=kernel.REMOUNT | kernel.BIND | kernel.READ_ONLY | kernel.NO_SUID | kernel.NO_DEVICES)
+
+
 def _make_node(path: str, of_machine: str | None, mode: int, device: int) -> None:
     try:
         os.mknod(path, mode, device)
@@ -146,7 +160,9 @@ def _make_node(path: str, of_machine: str | None, mode: int, device: int) -> Non
 def _configure_network(specification: dict[str, Any]) -> None:
     lines = ["link set lo up", "link set geth0 name eth0", "link set eth0 up"]
     if specification["address"] is not None:
-        lines += [f"address add {specification['address']} dev eth0", f"route add default via {specification['gateway']}"]
+        gateway = specification["gateway"]
+        lines += [f"address add {specification['address']} dev eth0", f"route add default via {gateway}"]
+        lines += [f"route add {route} via {gateway}" for route in specification["routes"]]
     done = subprocess.run(["ip", "-batch", "-"], input="\n".join(lines) + "\n", text=True, capture_output=True, timeout=30)
     if done.returncode != 0:
         raise OSError(f"ip: {done.stderr.strip()}")

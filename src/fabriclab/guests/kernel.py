@@ -32,6 +32,18 @@ SHARED_WITH_THE_MACHINE = (16, 17, 25)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def user_map() -> tuple[str, str, str]:
+    """First line of this process's map of user ids: first id inside, the id that it is outside, and how many follow."""
+    with open("/proc/self/uid_map") as file:
+        inside, outside, count = file.readline().split()
+    return inside, outside, count
+
+
+def in_user_namespace() -> bool:
+    """Whether root here is root of a user namespace only: without block devices, and without trusted attributes."""
+    return user_map() != ("0", "0", "4294967295")
+
+
 def _check(result: int, what: str) -> int:
     if result < 0:
         number = ctypes.get_errno()
@@ -52,6 +64,17 @@ def mount(source: str, target: str, kind: str | None = None, flags: int = 0, opt
         options.encode() or None,
     )
     _check(_libc.mount(*arguments), f"mount {kind or 'bind'} on {target}")
+
+
+def mount_overlay(target: str, layers: list[str], source: str, options: str = "", flags: int = 0) -> None:
+    """An overlay; what it has to remember of a directory goes into attributes that its mounter may write."""
+    attributes = "userxattr" if in_user_namespace() else "redirect_dir=off"  # the first implies the second
+    mount(source, target, "overlay", flags, f"lowerdir={':'.join(layers)}{options},{attributes}")
+
+
+def opaque() -> str:
+    """The attribute by which an overlay hides all that lies below a directory."""
+    return "user.overlay.opaque" if in_user_namespace() else "trusted.overlay.opaque"
 
 
 def bind(source: str, target: str, read_only: bool = False) -> None:

@@ -10,6 +10,8 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fabriclab.guests import kernel
+
 RESOURCE_DISK = "00000000-0001-8899-0000-000000000000"
 AZURE_ASSET_TAG = "7783-7084-3265-9085-8269-3286-77"
 
@@ -34,14 +36,19 @@ exec fuseiso -n "$1" "$2" -o ro,allow_other,default_permissions
 """
 
 
+# Host routes that the machine's DHCP client has set up from option 249 before any agent starts (fabric 1.1).
+FABRIC_ROUTES = ("168.63.129.16", "169.254.169.254")
+
+
 @dataclass(frozen=True)
 class Machine:
-    """`address` None leaves eth0 without one (the guest configures it itself, by DHCP)."""
+    """`address` None leaves eth0 without one, and without routes (the guest configures it itself, by DHCP)."""
 
     hostname: str = "guest"
     mac: str = "00:0d:3a:11:22:33"
     address: str | None = "10.77.0.4/24"
     gateway: str = "10.77.0.1"
+    routes: tuple[str, ...] = FABRIC_ROUTES
     nameserver: str = "168.63.129.16"
     dmi: dict[str, str] = field(default_factory=dict)
     hidden: tuple[str, ...] = TRACES
@@ -94,7 +101,7 @@ def write_disks(bus: Path, block: Path, disks: list[tuple[str, int]]) -> None:
     devices = bus / "vmbus/devices"
     shutil.rmtree(bus / "vmbus", ignore_errors=True)
     devices.mkdir(parents=True)
-    os.setxattr(bus / "vmbus", "trusted.overlay.opaque", b"y")  # a machine on Hyper-V has devices of its own there
+    os.setxattr(bus / "vmbus", kernel.opaque(), b"y")  # a machine on Hyper-V has devices of its own there
     for number, (name, loop) in enumerate(disks, 1):
         device = devices / f"{number:08x}-{RESOURCE_DISK[9:]}"
         write(device / "device_id", f"{{{RESOURCE_DISK}}}\n", 0o444)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fabriclab.guests import control
+from fabriclab.guests import control, kernel
 
 # Directories that exist everywhere and that nobody needs inside the fabric's mount namespace: one carries the work file system.
 PLACES = ("/mnt", "/media", "/srv", "/opt", "/home")
@@ -39,8 +39,15 @@ class FabricNamespace:
     def work(self) -> Path:
         return Path(f"/proc/{self.process}/root{self.place}")
 
+    @property
+    def has_drives(self) -> bool:
+        """Whether guests can have block devices: never in a user namespace."""
+        return not kernel.in_user_namespace()
+
     def attach_disk(self, name: str, read_only: bool = False, scan_partitions: bool = False) -> int:
         """Number of a loop device over the file `name` of the work file system."""
+        if not self.has_drives:
+            raise control.ControlError("without root, a guest has no drives: its medium can only be there from the start")
         number, _ = self.channel.ask("loop", path=f"{self.place}/{name}", read_only=read_only, scan_partitions=scan_partitions)
         assert isinstance(number, int)
         return number
@@ -77,7 +84,7 @@ def start(needed: tuple[Path, ...] = ()) -> FabricNamespace:
     Raises NamespaceUnavailable with one sentence when this machine or user cannot.
     """
     if os.geteuid() != 0:
-        raise NamespaceUnavailable(missing_without_root())
+        raise NamespaceUnavailable("A guest needs root; the program fabriclab makes a user namespace of its own where it can.")
     place = _choose_place(needed)
     ours, theirs = control.pair()
     keeper = subprocess.Popen(
@@ -118,23 +125,6 @@ def process_of(watch: int) -> int:
 
 def has_ended(watch: int, timeout: float = 0.0) -> bool:
     return bool(select.select([watch], [], [], timeout)[0])
-
-
-def missing_without_root() -> str:
-    """One sentence for a caller who is not root."""
-    user = os.environ.get("USER") or str(os.geteuid())
-    if not any(line.startswith((f"{user}:", f"{os.geteuid()}:")) for line in _lines("/etc/subuid")):
-        return (
-            f"A guest needs root, or a range of user ids for {user} in /etc/subuid and /etc/subgid and the program newuidmap."
-        )
-    return "A guest needs root: the user namespace of this user can carry only an unpacked root, which is not wired in yet."
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text().splitlines()
-    except OSError:
-        return []
 
 
 def _choose_place(needed: tuple[Path, ...]) -> str:

@@ -6,12 +6,13 @@ the kernel is the machine's.
 """
 
 import os
+import shutil
 import socket
 import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fabriclab.guests import control, machine
+from fabriclab.guests import control, dvd, machine
 from fabriclab.guests import process as programs
 from fabriclab.guests.diff import Change, compare
 from fabriclab.guests.machine import Machine
@@ -93,7 +94,8 @@ class Sandbox:
         if self.is_running:
             raise control.ControlError("the guest is running already")
         (self.files / "boot_id").write_text(f"{uuid.uuid4()}\n")
-        devices = [[disk.name, LOOP_MAJOR, self._attach(disk)] for disk in self._disks]
+        devices = [[disk.name, LOOP_MAJOR, self._attach(disk)] for disk in self._disks if self.namespace.has_drives]
+        media = [] if self.namespace.has_drives else [self._unpack(disk) for disk in self._disks if disk.read_only]
         place = f"{self.namespace.place}/{self._name}"
         answer, (watch, channel) = self.namespace.channel.ask(
             "guest",
@@ -108,7 +110,9 @@ class Sandbox:
             mac=self.machine.mac,
             address=self.machine.address,
             gateway=self.machine.gateway,
+            routes=list(self.machine.routes),
             devices=devices,
+            media=media,
         )
         self._booted = _Booted(process_of(watch), watch, control.Channel(socket.socket(fileno=channel)), answer["waiter"])
 
@@ -175,7 +179,9 @@ class Sandbox:
 
     def _sysfs(self, place: str) -> list[list[str]]:
         """[layer, place in the guest] of what is laid over the kernel's own view of devices."""
-        temporary = [(disk.name, self._loops[disk.name]) for disk in self._disks if not disk.read_only]
+        temporary = [
+            (disk.name, self._loops[disk.name]) for disk in self._disks if disk.name in self._loops and not disk.read_only
+        ]
         machine.write_disks(self.files / "bus", self.files / "block", temporary)
         layers = [[f"{place}/class", "sys/class"]] if self.machine.dmi else []
         return [*layers, [f"{place}/bus", "sys/bus"], [f"{place}/block", "sys/block"]]
@@ -186,6 +192,15 @@ class Sandbox:
         )
         self._loops[disk.name] = number
         return number
+
+    def _unpack(self, disk: Disk) -> list[str]:
+        """[device, directory as the namespaces see it] of a medium for a guest that can have no drive."""
+        directory = f"{self._name}/disks/{disk.name}.files"
+        shutil.rmtree(self.namespace.work / directory, ignore_errors=True)
+        (self.namespace.work / directory).mkdir()
+        for name, content in dvd.files((self.files / "disks" / disk.image).read_bytes()).items():
+            (self.namespace.work / directory / name).write_bytes(content)
+        return [disk.name, f"{self.namespace.place}/{directory}"]
 
     def _running(self) -> "_Booted":
         if self._booted is None:
