@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import datetime, timezone
 
 import pytest
 
@@ -12,13 +13,15 @@ from fabriclab.documents import extensions_config as lab_config
 from fabriclab.documents import goal_state as lab_goal_state
 from fabriclab.documents import imds as lab_imds
 from fabriclab.documents import manifest as lab_manifest
+from fabriclab.documents import remote_access as lab_remote_access
 from fabriclab.documents import role_configuration as lab_role
 from fabriclab.documents import versions as lab_versions
 from fabriclab.documents import vm_settings as lab_settings
 from fabriclab.documents.tenant_keys import TenantKeys
 from fabriclab.world import switches as lab_switches
 from fabriclab.world.extension import Dependency, Extension, Flaw, Package, Settings
-from fabriclab.world.values import AgentFamily, FastTrack, GoalStateMetadata, StatusBlob, TenantCertificate, World
+from fabriclab.world.values import AgentFamily, FastTrack, GoalStateMetadata, JitUser, StatusBlob, TenantCertificate, World
+from unit.fabric import openssl_door
 from waagent.codec import (
     artifacts_profile,
     certificates,
@@ -26,13 +29,15 @@ from waagent.codec import (
     goal_state,
     hosting_environment,
     imds,
+    remote_access,
     saved,
     version_list,
     versions,
     vm_settings,
 )
+from waagent.fabric.certificates import CertificateStore
 from waagent.model.extension import RequestedExtension, RequestedHandler, RequestedState
-from waagent.model.failure import DocumentFailure
+from waagent.model.failure import DocumentFailure, ExchangeFailure
 from waagent.model.goal_state import BlobType, Channel, Etag, ExtensionsGoalState, Incarnation
 
 LOCATIONS = ("http://mirror.example/manifest.xml",)
@@ -250,26 +255,70 @@ def test_the_metadata_service() -> None:
     assert (found.vm_id, found.location) == (WORLD.identity.vm_id, WORLD.identity.location)
 
 
+# -- what is encrypted to the agent's own transport certificate, with the real openssl
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> CertificateStore:
+    world, _, _ = openssl_door.world_on(tmp_path_factory.mktemp("transport"))
+    store = CertificateStore(world.system, openssl_door.paths(), None)
+    store.create_transport_pair()
+    return store
+
+
+TENANTS = (TenantCertificate("tenant-1"), TenantCertificate("curve", key="ec"), TenantCertificate("bare", key=""))
+
+
 @pytest.mark.parametrize(
-    ("mode", "longest", "form"),
+    ("mode", "count"),
     [
-        ("normal", 64, "Pkcs7BlobWithPfxContents"),
-        ("garbage", 64, "Pkcs7BlobWithPfxContents"),
-        ("single-line", None, "Pkcs7BlobWithPfxContents"),
-        ("no-format", 64, None),
-        ("wrong-format", 64, "CertificatesNonPfxPackage"),
-        ("no-data", 0, "Pkcs7BlobWithPfxContents"),
-        ("empty-data", 0, "Pkcs7BlobWithPfxContents"),
+        ("normal", 3),
+        ("single-line", 3),
+        ("no-format", 3),
+        ("orphan-key", 3),
+        ("wrong-format", 0),
+        ("no-data", 0),
+        ("empty-data", 0),
+        ("garbage", 0),
+        ("garbage-content", 0),
     ],
 )
-def test_the_certificates_document(keys: TenantKeys, mode: str, longest: int | None, form: str | None) -> None:
-    recipient = lab_cms.der(keys.named("transport").certificate)
+def test_the_certificates_are_unpacked(keys: TenantKeys, store: CertificateStore, mode: str, count: int) -> None:
     switches = replace(WORLD.switches, certificates=lab_switches.Certificates(mode), bom=frozenset({"certificates"}))
-    world = replace(WORLD, certificates=(TenantCertificate("tenant-1"),), switches=switches)
-    found = certificates.parse(lab_certificates.render(world, keys, recipient))
-    lines = (found.data or "").splitlines()
-    assert found.format == form
-    assert (len(lines) == 1) if longest is None else (max(map(len, lines), default=0) == longest)
+    world = replace(WORLD, certificates=TENANTS, switches=switches)
+
+    def fetch(certificate: str, cipher: str) -> bytes:
+        data = lab_certificates.render(world, keys, lab_certificates.recipient(certificate), cipher)
+        if mode == "normal":
+            assert max(map(len, (certificates.parse(data).data or "").splitlines())) == 64
+        return data
+
+    found = {each.thumbprint: each.has_private_key for each in store.update(fetch)}
+    assert found == ({keys.get(each).thumbprint: bool(each.key) for each in TENANTS} if count else {})
+
+
+@pytest.mark.parametrize("cipher", ["AES128_CBC", "DES_EDE3_CBC"])
+def test_either_cipher_is_enough(keys: TenantKeys, store: CertificateStore, cipher: str) -> None:
+    world = replace(WORLD, certificates=TENANTS, switches=replace(WORLD.switches, ciphers=frozenset({cipher})))
+
+    def fetch(certificate: str, wanted: str) -> bytes:
+        try:
+            return lab_certificates.render(world, keys, lab_certificates.recipient(certificate), wanted)
+        except lab_cms.BadRecipient as problem:
+            raise ExchangeFailure(f"answered 400: {problem}") from problem
+
+    assert len(store.update(fetch)) == 3
+
+
+@pytest.mark.parametrize("oaep", [False, True])
+def test_a_just_in_time_user(store: CertificateStore, oaep: bool) -> None:
+    user = JitUser("labjit", "Pässw0rd", "Fri, 02 Jan 2026 12:00:00 UTC")
+    world = replace(WORLD, jit_users=(user,), switches=replace(WORLD.switches, jit_oaep=oaep))
+    data = lab_remote_access.render(world, lab_certificates.recipient(store.transport_certificate()))
+    (found,) = remote_access.parse(data).users
+    assert (found.name, found.expiration) == ("labjit", datetime(2026, 1, 2, 12, tzinfo=timezone.utc))
+    assert store.decrypt_password(found.encrypted_password).reveal() == "Pässw0rd"
+    assert found.encrypted_password.encode() not in saved.redact_remote_access(data)
 
 
 def test_the_saved_copies_hold_none_of_the_secrets(keys: TenantKeys) -> None:
