@@ -4,6 +4,7 @@ On a terminal: colours and a line at the bottom that says what is waited for. An
 event, so that a log stays readable.
 """
 
+import sys
 from collections.abc import Callable
 
 from rich.console import Console
@@ -13,7 +14,13 @@ from rich.text import Text
 
 from fabriclab.scenario.outcome import Result, TimelineEvent
 
+WIDTH = 140
 COLOURS = {"lab": "dim", "fabric": "cyan", "guest": "magenta", "agent": "yellow"}
+
+
+def terminal() -> Console:
+    """Standard output. Where it is no terminal its width is nobody's, and lines need not be folded at 80."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
 
 
 class Live:

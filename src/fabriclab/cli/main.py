@@ -9,13 +9,17 @@ import os
 import sys
 from pathlib import Path
 
+from fabriclab.guests import rootless
 from fabriclab.guests.adapter import BadAdapter
 from fabriclab.guests.namespace import NamespaceUnavailable
 from fabriclab.guests.root import RootUnavailable
+from fabriclab.scenario.table import BadScenario
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
+    if options.boots and rootless.needed():
+        return refuse(rootless.enter(sys.argv[1:] if arguments is None else arguments), 1)
     try:
         return int(options.do(options))
     except BrokenPipeError:
@@ -23,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except BadAdapter as problem:
+    except (BadAdapter, BadScenario) as problem:
         return refuse(str(problem), 2)
     except (NamespaceUnavailable, RootUnavailable) as problem:
         return refuse(str(problem), 1)
@@ -31,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="fabriclab", description="An Azure fabric on one machine, and guests to boot on it.")
+    top.set_defaults(boots=False)
     verbs = top.add_subparsers(metavar="VERB", required=True)
 
     run = verbs.add_parser("run", help="run a scenario and tell whether what it expects held")
@@ -39,12 +44,12 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--guest", default="sandbox", choices=["sandbox"], help="the kind of guest")
     run.add_argument("--json", type=Path, metavar="FILE", help="write the result, the timeline and the journal there")
     run.add_argument("--keep", action="store_true", help="keep what the guest wrote and the journal, and say where")
-    run.set_defaults(do=_run)
+    run.set_defaults(do=_run, boots=True)
 
     up = verbs.add_parser("up", help="a fabric and a guest until Ctrl-C")
     up.add_argument("scenario", nargs="?", default="first-boot", help="what the fabric wants (default: first-boot)")
     up.add_argument("--agent", default="ours", help="as for run; 'none' starts no agent")
-    up.set_defaults(do=_up)
+    up.set_defaults(do=_up, boots=True)
 
     shell = verbs.add_parser("shell", help="a shell inside a running lab")
     shell.add_argument("where", nargs="?", default="guest", choices=["guest", "fabric"])

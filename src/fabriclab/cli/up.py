@@ -1,0 +1,67 @@
+"""`fabriclab up`: a fabric and a guest until Ctrl-C."""
+
+from dataclasses import replace
+
+from fabriclab.cli.live import Live, terminal
+from fabriclab.guests import adapter
+from fabriclab.journal.entry import Entry
+from fabriclab.journal.journal import Journal
+from fabriclab.scenario import document
+from fabriclab.scenario.document import Scenario
+from fabriclab.scenario.lab import Lab, opened
+from fabriclab.scenario.runner import Runner
+from fabriclab.scenario.step import Publish
+from fabriclab.scenario.timeline import Timeline
+
+NO_AGENT = "none"
+
+
+def up(name: str, agent: str) -> int:
+    """`agent` "none": the guest of `ours` without an agent started in it."""
+    scenario = document.find(name)
+    used = adapter.find("ours" if agent == NO_AGENT else agent)
+    if agent == NO_AGENT:
+        scenario = replace(scenario, starts_agent=False)
+    console = terminal()
+    journal = Journal()
+    with Live(console) as live:
+        live.wait_for("making the lab")
+        timeline = Timeline()
+
+        def take(entry: Entry) -> None:
+            event = timeline.tell(entry)
+            if event is not None:
+                live.tell(event)
+
+        journal.subscribe(take)
+        with opened(scenario, used, journal) as lab:
+            for line in describe(scenario, lab):
+                console.print(line, soft_wrap=True)
+            runner = Runner(lab, live.wait_for)
+            try:
+                runner.begin()
+                runner.stay()
+            except KeyboardInterrupt:
+                console.print("Ending the guest and the fabric.")
+    return 0
+
+
+def describe(scenario: Scenario, lab: Lab) -> tuple[str, ...]:
+    """How to enter, where the services are, and what will be published."""
+    published = [
+        f"{wanted.extension.name} {wanted.extension.version}"
+        for step in scenario.steps
+        if isinstance(step.do, Publish)
+        for wanted in step.do.wanted
+    ]
+    user = scenario.medium.user
+    lines = [
+        "",
+        "Enter the guest:   fabriclab shell            (the agent's log: /var/log/waagent.log)",
+        "Enter the fabric:  fabriclab shell fabric     (wire server 168.63.129.16, metadata 169.254.169.254)",
+        f"Published:         {', '.join(published) or 'no extensions'}",
+        *([f"User:              {user}"] if user else []),
+        "End:               Ctrl-C",
+        "",
+    ]
+    return tuple(lines)

@@ -1,0 +1,175 @@
+"""A scenario, read from its TOML file: everything is checked before anything is started.
+
+docs/lab.md is the reference for people; the keys are read here, in steps.py, expectations.py and medium.py.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from fabriclab.faults.rule import Rule
+from fabriclab.guests.login import KeyPair
+from fabriclab.guests.machine import FABRIC_ROUTES
+from fabriclab.scenario import expectations, medium, steps, table
+from fabriclab.scenario.expected import END, START, Expectation
+from fabriclab.scenario.medium import Medium
+from fabriclab.scenario.step import InsertMedium, Step
+from fabriclab.scenario.table import BadScenario, Table
+from fabriclab.world.switches import UnknownSwitch, switch
+from fabriclab.world.values import Identity, World
+
+LIBRARY = Path(__file__).parent / "library"
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class MachinePart:
+    """The guest before its first boot. `resource_disk`: bytes of the temporary disk, 0 for none."""
+
+    hostname: str = "guest"
+    azure: bool = True
+    address: str | None = "10.77.0.4/24"
+    routes: tuple[str, ...] = FABRIC_ROUTES
+    files: dict[str, str] = field(default_factory=dict)
+    resource_disk: int = 0
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    source: Path
+    about: str = ""
+    machine: MachinePart = MachinePart()
+    medium: Medium = field(default_factory=Medium)
+    configuration: dict[str, str] = field(default_factory=dict)
+    fabric: World = field(default_factory=World)
+    faults: tuple[Rule, ...] = ()
+    steps: tuple[Step, ...] = ()
+    expectations: tuple[Expectation, ...] = ()
+    lasts: float = 0.0
+    starts_agent: bool = True
+
+    @property
+    def identity(self) -> Identity:
+        return self.fabric.identity
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether some medium carries a key of the lab's own."""
+        media = [self.medium, *(step.do.medium for step in self.steps if isinstance(step.do, InsertMedium))]
+        return any(one.generates_key for one in media)
+
+    def world(self, key: KeyPair | None) -> World:
+        """The fabric's first world; metadata says the key that the medium carries."""
+        keys = self.medium.public_keys(key)
+        user = self.medium.user or self.identity.admin_user
+        return replace(self.fabric, identity=replace(self.identity, admin_user=user, public_keys=keys))
+
+
+def names() -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in LIBRARY.glob("*.toml")))
+
+
+def find(name: str) -> Scenario:
+    """A scenario of the library by its name, or of a file. Raises BadScenario."""
+    known = LIBRARY / f"{name}.toml"
+    if known.is_file():
+        return load(known)
+    path = Path(name)
+    if path.suffix == ".toml" or "/" in name:
+        return load(path)
+    raise BadScenario(f"{name}: no such scenario; known are {', '.join(names())}, or a TOML file")
+
+
+def demand_expectations(scenario: Scenario) -> None:
+    """A run without them could not fail."""
+    if not scenario.expectations:
+        raise BadScenario(f"{scenario.source}: expect: at least one [[expect]] is needed to run a scenario")
+
+
+def load(path: Path) -> Scenario:
+    return parse(table.read(path), path)
+
+
+def parse(top: Table, path: Path) -> Scenario:
+    first = medium.parse(top)
+    scenario = Scenario(
+        name=top.text("name", path.stem),
+        source=path,
+        about=top.text("about", ""),
+        machine=_machine(top.table("machine")),
+        medium=first,
+        configuration=top.words("configuration"),
+        fabric=_fabric(top.table("fabric")),
+        faults=tuple(steps.fault(part) for part in top.tables("fault")),
+        steps=tuple(steps.parse(part, number) for number, part in enumerate(top.tables("step"), 1)),
+        expectations=tuple(expectations.parse(part, number) for number, part in enumerate(top.tables("expect"), 1)),
+        lasts=top.seconds("lasts", 0.0),
+        starts_agent=top.flag("starts_agent", True),
+    )
+    top.finish()
+    _check_names(scenario, top.file)
+    if first.delay:
+        late = Step(InsertMedium(first), "medium", START, first.delay)
+        scenario = replace(scenario, steps=(late, *scenario.steps))
+    return scenario
+
+
+def _machine(part: Table) -> MachinePart:
+    address = part.text("address", MachinePart.address)
+    machine = MachinePart(
+        hostname=part.text("hostname", MachinePart.hostname),
+        azure=part.choice("dmi", ("azure", "none"), "azure") == "azure",
+        address=None if address == "dhcp" else address,
+        routes=part.texts("routes", FABRIC_ROUTES),
+        files=part.words("files"),
+        resource_disk=part.whole("resource_disk_mib", 0) * MEBIBYTE,
+    )
+    for name in machine.files:
+        if not name.startswith("/"):
+            part.wrong(f"files.{name}", "does not begin with /")
+    part.finish()
+    return machine
+
+
+def _fabric(part: Table) -> World:
+    """The keys are the fields of the world; `switches` are checked by their own table."""
+    switches = World().switches
+    for name, value in part.plain("switches").items():
+        try:
+            switches = switch(switches, name, value)
+        except UnknownSwitch as problem:
+            part.wrong("switches", str(problem))
+    return part.lay_over(World(switches=switches))
+
+
+def _check_names(scenario: Scenario, file: str) -> None:
+    """Each name once, and nothing hangs on a name that nobody has or on itself."""
+    known = {START, END}
+    for where, name in _named(scenario):
+        if name in known:
+            raise BadScenario(f'{file}: {where}.id: "{name}" is used twice')
+        known.add(name)
+    hangs = {one.name: one.at for one in _parts(scenario)}
+    for where, name in _named(scenario):
+        if hangs[name] not in known:
+            raise BadScenario(f'{file}: {where}.at: "{hangs[name]}" is no step or expectation of this scenario')
+        seen, at = {name}, hangs[name]
+        while at in hangs:
+            if at in seen:
+                raise BadScenario(f'{file}: {where}.at: "{hangs[name]}" waits for this one in the end')
+            seen.add(at)
+            at = hangs[at]
+        if at == END and where.startswith("step"):
+            raise BadScenario(f"{file}: {where}.at: a step cannot be after the end")
+
+
+def _named(scenario: Scenario) -> Iterable[tuple[str, str]]:
+    for number, step in enumerate(scenario.steps, 1):
+        yield f"step[{number}]", step.name
+    for number, expectation in enumerate(scenario.expectations, 1):
+        yield f"expect[{number}]", expectation.name
+
+
+def _parts(scenario: Scenario) -> tuple[Step | Expectation, ...]:
+    return (*scenario.steps, *scenario.expectations)

@@ -1,0 +1,141 @@
+"""A scenario's lab, opened: namespaces, fabric, guest and agent, made from scenario and adapter, all ended at the end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fabriclab.emulator.fabric import Fabric
+from fabriclab.guests import assemble, dvd, namespace
+from fabriclab.guests.adapter import Adapter
+from fabriclab.guests.assemble import Provisioning
+from fabriclab.guests.login import KeyPair, make_key_pair
+from fabriclab.guests.machine import Machine, azure_dmi
+from fabriclab.guests.namespace import FabricNamespace, NamespaceBinder
+from fabriclab.guests.sandbox import Disk, Sandbox
+from fabriclab.journal.entry import LAB
+from fabriclab.journal.journal import Journal
+from fabriclab.scenario.document import Scenario
+from fabriclab.scenario.medium import Medium, Thumbprint
+from fabriclab.scenario.service import Service
+
+DRIVE = "sr0"
+_GUEST = "guest"
+
+# A Debian machine's own network configuration. Static, as the lab gives the address before any DHCP client could.
+_INTERFACES = {
+    "/etc/network/interfaces": """auto lo eth0
+iface lo inet loopback
+iface eth0 inet static
+    address 10.77.0.4/24
+    gateway 10.77.0.1
+    up ip route add 168.63.129.16 via 10.77.0.1 || true
+    up ip route add 169.254.169.254 via 10.77.0.1 || true
+"""
+}
+
+
+@dataclass
+class Lab:
+    scenario: Scenario
+    adapter: Adapter
+    journal: Journal
+    fabric: Fabric
+    guest: Sandbox
+    service: Service
+    key: KeyPair | None = None
+    _loops: list[int] = field(default_factory=list)
+    _media: int = 0
+
+    def insert_medium(self, medium: Medium) -> None:
+        """Puts a DVD into the drive of the running guest, in place of the one there is."""
+        files = medium.files(self.key, _thumbprints(self.fabric)) or {}
+        self.eject_medium()
+        self._media += 1
+        image = f"medium-{self._media}.iso"
+        self.guest.insert(Disk(DRIVE, image, read_only=True), dvd.make(files))
+        number = self.guest.namespace.attach_disk(f"{_GUEST}/disks/{image}", read_only=True)
+        self._loops.append(number)
+        made = self.guest.run(["mknod", "-m", "0660", f"/dev/{DRIVE}", "b", "7", str(number)])
+        if not made.ok:
+            raise OSError(f"the DVD could not be inserted: {made.errors.strip()}")
+
+    def eject_medium(self) -> None:
+        self.guest.run(["rm", "-f", f"/dev/{DRIVE}"])
+        self.guest.remove(DRIVE)
+        for number in self._loops:
+            self.guest.namespace.detach_disk(number)
+        self._loops.clear()
+
+    def reboot(self, start_agent: bool) -> None:
+        """The provisioning medium is there on the first boot only (guest contract 1.1)."""
+        self.guest.remove(DRIVE)
+        self.guest.reboot()
+        self.service.gone()
+        _note_interface(self.guest)
+        if start_agent:
+            self.service.start()
+
+    def end(self) -> None:
+        if self.guest.is_running:
+            self.service.stop(patience=5.0)
+            self.guest.stop()
+
+
+@contextmanager
+def opened(scenario: Scenario, adapter: Adapter, journal: Journal) -> Iterator[Lab]:
+    """The lab with its fabric answering and its guest up; the agent is not started yet.
+
+    Raises NamespaceUnavailable, RootUnavailable or BadAdapter with one sentence.
+    """
+    base = assemble.root_of(adapter)
+    needed = () if base == Path("/") else (base,)
+    key = make_key_pair() if scenario.needs_key else None
+    with namespace.running(needed) as space:
+        journal.add("guest", f"namespaces made, addresses of the fabric in place (process {space.process})", who=LAB)
+        fabric = Fabric(NamespaceBinder(space), scenario.world(key), journal, faults=scenario.faults)
+        fabric.start()
+        try:
+            files = scenario.medium.files(key, _thumbprints(fabric)) if not scenario.medium.delay else None
+            guest = _boot(scenario, adapter, space, base, files)
+            journal.add("guest", f"guest up: {_described(scenario, adapter)}", who=LAB)
+            lab = Lab(scenario, adapter, journal, fabric, guest, Service(guest, adapter, journal), key)
+            try:
+                yield lab
+            finally:
+                lab.end()
+        finally:
+            fabric.stop()
+
+
+def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Path, files: dict[str, bytes] | None) -> Sandbox:
+    part = scenario.machine
+    look = Machine(
+        hostname=part.hostname,
+        mac=scenario.identity.mac,
+        address=part.address,
+        routes=part.routes,
+        dmi=azure_dmi(scenario.identity.vm_id) if part.azure else {},
+        files={**(_INTERFACES if base != Path("/") else {}), **part.files},
+    )
+    provisioning = Provisioning(resource_disk=part.resource_disk)
+    guest = assemble.assemble(space, adapter, base, look, provisioning, dict(scenario.configuration), _GUEST)
+    if files is not None:
+        guest.insert(Disk(DRIVE, "provisioning.iso", read_only=True), dvd.make(files))
+    guest.start()
+    _note_interface(guest)
+    return guest
+
+
+def _note_interface(guest: Sandbox) -> None:
+    """Tells ifupdown, where there is one, that the interface is up as its file says: `ifdown` and `ifup` then work."""
+    guest.shell("test -e /etc/network/interfaces && mkdir -p /run/network && echo eth0=eth0 >/run/network/ifstate")
+
+
+def _thumbprints(fabric: Fabric) -> Thumbprint:
+    return lambda name: fabric.keys.named(name, fabric.world.certificates).thumbprint
+
+
+def _described(scenario: Scenario, adapter: Adapter) -> str:
+    root = "this machine's root" if adapter.root == "machine" else f"a Debian {adapter.suite} root"
+    return f"{scenario.machine.hostname} on {root}, {scenario.medium.text()}"
