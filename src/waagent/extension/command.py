@@ -37,10 +37,11 @@ if [ -z "$scoped" ]; then
     code=$?
 fi
 [ -n "$step" ] || exit $code
-kill -0 "$agent" 2>/dev/null || {
-    head -c 3200 /proc/$$/fd/1 >"$step/stdout" 2>/dev/null
-    head -c 3200 /proc/$$/fd/2 >"$step/stderr" 2>/dev/null
-}
+if ! kill -0 "$agent" 2>/dev/null; then
+    exec 8>&1 9>&2
+    head -c 3200 /proc/$$/fd/8 >"$step/stdout" 2>/dev/null
+    head -c 3200 /proc/$$/fd/9 >"$step/stderr" 2>/dev/null
+fi
 { echo $code >"$step/result"; } 2>/dev/null
 exit $code
 """

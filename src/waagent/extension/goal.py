@@ -13,8 +13,10 @@ from dataclasses import replace
 from waagent.extension import lifecycle, plan, verdict
 from waagent.extension.bench import Bench
 from waagent.extension.entries import Progress
+from waagent.extension.journal import Entry, Journal
 from waagent.extension.observe import installed_version
 from waagent.extension.place import Place, sound
+from waagent.extension.plan import Command
 from waagent.extension.sequence import PATIENCE, Ending, Pair, await_terminal, failed, holds_up
 from waagent.extension.settings import instance
 from waagent.extension.status import StatusReader
@@ -57,6 +59,8 @@ class Goal:
             self._move(pending=self._progress.pending - {pair.full_name})
             if worker is not None and self._broken is None and holds_up(pair, self._pairs):
                 self._broken = self._await(pair, worker.target)
+        for place in self._progress.chosen.values():
+            Journal(self._system, place).end()
         self._move(doing=None)
 
     def _move(self, **changes: object) -> None:
@@ -109,7 +113,7 @@ class Goal:
         except Exception as error:  # noqa: BLE001 - the edge of one extension operation
             self._system.log.error("".join(traceback.format_exception(error)))
             verdict.failed(worker, ExtensionFailure("ExtensionError", f"{type(error).__name__}: {error}"))
-        worker.journal.end()
+        worker.journal.end(_of_another)
         self._break(pair)
         return None
 
@@ -149,7 +153,7 @@ class Goal:
             lifecycle.uninstall(worker)
         else:
             raise ExtensionFailure("ExtensionsGoalStateError", "The requested state of the handler is not known")
-        worker.journal.end()
+        worker.journal.end(_of_another)
 
     def _await(self, pair: Pair, place: Place) -> str | None:
         """Wait for what a pair has started; why the rest is skipped, or None."""
@@ -166,3 +170,8 @@ class Goal:
             return self._statuses.read(place, extension.name, extension.sequence_number, multi_config=several)
 
         return await_terminal(pair, look, lambda: mark(self._bench, path), self._system.clock, self._deadline)
+
+
+def _of_another(entry: Entry) -> bool:
+    """The enabling of another of several extensions, whose turn comes."""
+    return entry.word == Command.ENABLE.word

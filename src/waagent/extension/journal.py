@@ -12,6 +12,7 @@ from __future__ import annotations
 import enum
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,21 +74,24 @@ class Journal:
         content = json.dumps({**self.notes(), **notes}).encode()
         self._files.write(f"{self.directory}/notes.json", content, mode=0o600)
 
-    def end(self) -> None:
-        """The operation is over and its outcome is on disk: forget what it did. What it did not ask for stays."""
-        used, self._used = self._used, []
-        for entry in used:
-            if self._files.facts(entry.directory) is not None:
+    def end(self, kept: Callable[[Entry], bool] = lambda entry: False) -> None:
+        """The operation is over and its outcome is on disk: forget everything but what is ``kept``, and not asked for yet."""
+        used, self._used = {entry.directory for entry in self._used}, []
+        if self._files.facts(self.directory) is None:
+            return
+        self._files.remove(f"{self.directory}/notes.json")
+        for entry in self.entries():
+            if entry.directory in used or not kept(entry):
                 self.drop(entry)
-        if self._files.facts(self.directory) is not None:
-            self._files.remove(f"{self.directory}/notes.json")
-            if not self._files.names(self.directory):
-                self._files.remove(self.directory)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        if self._files.facts(self.directory) is not None:
+        self._sweep()
+        if not self._files.names(self.directory):
             self._files.remove(self.directory)
+
+    def _sweep(self) -> None:
+        """Remove what is no record of a command: an agent was killed before it had written one, or while it removed one."""
+        for name in self._files.names(self.directory):
+            if self._entry(f"{self.directory}/{name}") is None:
+                self._files.remove(f"{self.directory}/{name}")
 
     # commands
 

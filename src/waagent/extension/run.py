@@ -72,7 +72,10 @@ class Extensions:
         self._paths = paths
         self._known_features = known_features
         self._root = root
-        own = {"PATH": PATH} if inherited is None else inherited
+        own = dict({"PATH": PATH} if inherited is None else inherited)
+        own["_AZURE_GUEST_AGENT_DAEMON_VERSION_"] = agent_version
+        if config.os.enable_fips:
+            own["OPENSSL_FIPS"] = "1"
         self._bench = Bench(system, paths, packages, wire_endpoint, tell, changed, own)
         self._reports = Reports(system, paths)
         self._progress = Progress()

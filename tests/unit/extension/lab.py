@@ -41,7 +41,8 @@ env | grep -E '^(AZURE|Config|VERSION)' | sort >"$log.$1.$AZURE_GUEST_AGENT_EXTE
 SUCCESS = r"""
 if [ "$1" = enable ]; then
     stem=${ConfigExtensionName:+$ConfigExtensionName.}$ConfigSequenceNumber
-    printf '[{"version": 1.0, "timestampUTC": "2026-01-31T10:20:30Z", "status": {"name": "x", "operation": "Enable", "status": "success", "code": 0, "formattedMessage": {"lang": "en-US", "message": "done"}}}]' >"status/$stem.status.tmp"
+    text='[{"version": 1.0, "status": {"operation": "Enable", "status": "success", "code": 0}}]'
+    echo "$text" >"status/$stem.status.tmp"
     mv "status/$stem.status.tmp" "status/$stem.status"
 fi
 """
