@@ -2,13 +2,14 @@
 
 import random
 import threading
+import traceback
 
 from fabriclab.emulator import dhcp, dns
 from fabriclab.emulator.state import State
 from fabriclab.faults.effects import Drop, Garbage
 from fabriclab.faults.plan import FaultPlan
 from fabriclab.faults.rule import Occasion
-from fabriclab.journal.entry import GUEST
+from fabriclab.journal.entry import GUEST, LAB
 from fabriclab.journal.journal import Journal
 
 Packet = tuple[bytes, tuple[str, int]]
@@ -24,6 +25,18 @@ class DatagramDesk:
         self._faults = faults
         self._journal = journal
         self._stopping = stopping
+
+    def respond(self, packet: bytes, sender: tuple[str, int]) -> Packet | None:
+        """The answer and whom it goes to; None for silence."""
+        try:
+            return self._answer(packet, sender)
+        except Exception as problem:  # noqa: BLE001 - a mistake of the lab's own must neither end the service nor pass unseen
+            told = {"kind": "lab_failure", "traceback": traceback.format_exc()}
+            self._journal.add(self.service, f"the emulator failed: {problem!r}", who=LAB, facts=told)
+            return None
+
+    def _answer(self, packet: bytes, sender: tuple[str, int]) -> Packet | None:
+        raise NotImplementedError
 
     def _struck(self, kind: str, subject: str, packet: bytes) -> tuple[bytes | None, str | None]:
         """The packet after the faults, None when it is lost; and the fault's name."""
@@ -43,7 +56,7 @@ class DatagramDesk:
 class DhcpDesk(DatagramDesk):
     service = "dhcp"
 
-    def respond(self, packet: bytes, sender: tuple[str, int]) -> Packet | None:
+    def _answer(self, packet: bytes, sender: tuple[str, int]) -> Packet | None:
         try:
             query = dhcp.parse(packet)
         except dhcp.BadPacket as problem:
@@ -62,7 +75,7 @@ class DhcpDesk(DatagramDesk):
 class DnsDesk(DatagramDesk):
     service = "dns"
 
-    def respond(self, packet: bytes, sender: tuple[str, int]) -> Packet | None:
+    def _answer(self, packet: bytes, sender: tuple[str, int]) -> Packet | None:
         try:
             question = dns.parse(packet)
         except dns.BadQuery as problem:

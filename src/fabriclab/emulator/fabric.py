@@ -41,7 +41,8 @@ PoolReader = Callable[[], "bytes | None"]
 
 
 class Fabric:
-    """`clock` counts monotonic seconds, for what is allowed per second. `faults` are in force from the start.
+    """`clock` counts monotonic seconds, for what is allowed per second. `faults` are in force from the start. `keys`: those of an
+    earlier fabric, to go on with them.
 
     `before_health` is called when a health report has come and before it is looked at: the moment the host reads the KVP pool.
     """
@@ -54,11 +55,12 @@ class Fabric:
         *,
         faults: Iterable[Rule] = (),
         limits: Limits | None = None,
+        keys: TenantKeys | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.journal = journal
         self.blobs = BlobStore()
-        self.keys = TenantKeys()
+        self.keys = keys or TenantKeys()
         self.before_health: PoolReader | None = None
         self._binder = binder
         self._state = State(world)
@@ -77,6 +79,7 @@ class Fabric:
 
     def start(self) -> None:
         """Opens the sockets and begins to answer. Raises OSError when an address cannot be had; nothing is left open then."""
+        self._make_keys(self.world)
         with ExitStack() as opened:
             for service, address, port in self._services:
                 listening = opened.enter_context(self._binder.tcp(address, port))
@@ -109,6 +112,7 @@ class Fabric:
     def apply(self, *events: Event) -> World:
         """All events at once, or none when one does not fit. Gives the world after them."""
         world = self._state.apply(events)
+        self._make_keys(world)
         for event in events:
             self.journal.add("world", _told(event), facts={"kind": "world", "event": type(event).__name__, **_counters(world)})
         return world
@@ -131,9 +135,18 @@ class Fabric:
         """`address:port` of a service (wireserver, hostplugin, imds, blob), once started."""
         return self._authorities[service]
 
+    def _make_keys(self, world: World) -> None:
+        """Before anybody asks: making a key takes longer than any exchange should."""
+        for certificate in world.certificates:
+            self.keys.get(certificate)
+
     def _read_pool(self) -> bytes | None:
         reader = self.before_health
-        return reader() if reader is not None else None
+        try:
+            return reader() if reader is not None else None
+        except OSError as problem:
+            self.journal.add("kvp", f"the KVP pool could not be read: {problem}", who="lab", facts={"kind": "lab_failure"})
+            return None
 
 
 def _told(event: Event) -> str:

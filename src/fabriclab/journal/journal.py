@@ -1,11 +1,13 @@
 """The append-only record of everything that happens in a lab: every exchange, fault, world event and note.
 
 Any thread may add and read. Readers wait for an entry instead of polling; subscribers are called in the order of the entries,
-each entry once, by whichever thread is adding. A subscriber may add entries itself.
+each entry once, by whichever thread is adding. A subscriber may add entries itself. One that fails is told of and called no
+more: a mistake of a reader must not change what a guest sees.
 """
 
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fabriclab.journal import lines
-from fabriclab.journal.entry import FABRIC, PARTIES, Entry, Exchange
+from fabriclab.journal.entry import FABRIC, LAB, PARTIES, Entry, Exchange
 
 BODY_CAP = 1 << 20
 
@@ -152,11 +154,21 @@ class Journal:
                     entry = self._undelivered.popleft()
                     subscribers = tuple(self._subscribers)
                 for subscriber in subscribers:
-                    subscriber(entry)
+                    self._tell(subscriber, entry)
         except BaseException:
             with self._changed:
                 self._delivering = False
             raise
+
+    def _tell(self, subscriber: Subscriber, entry: Entry) -> None:
+        try:
+            subscriber(entry)
+        except Exception as problem:  # noqa: BLE001 - see the module's text
+            with self._changed:
+                if subscriber in self._subscribers:
+                    self._subscribers.remove(subscriber)
+            told = {"kind": "lab_failure", "traceback": traceback.format_exc()}
+            self.add("journal", f"a reader of the journal failed at entry {entry.number}: {problem!r}", who=LAB, facts=told)
 
     def _capped(self, exchange: Exchange) -> Exchange:
         request, response = exchange.request_body, exchange.response_body

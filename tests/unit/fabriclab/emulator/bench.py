@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from fabriclab.documents.certificates import TenantKeys
 from fabriclab.emulator.binder import LoopbackBinder
 from fabriclab.emulator.fabric import Fabric
 from fabriclab.journal.entry import Entry
@@ -17,6 +18,7 @@ from fabriclab.world.values import World
 AGENT = {"x-ms-version": "2012-11-30", "x-ms-agent-name": "WALinuxAgent"}
 XML = {**AGENT, "Content-Type": "text/xml;charset=utf-8"}
 METADATA = {"Metadata": "True"}
+KEYS = TenantKeys()  # made once: a key takes long
 
 
 @dataclass(frozen=True)
@@ -103,5 +105,5 @@ def world(**switches: Any) -> World:
 @contextmanager
 def running(of: World | None = None) -> Iterator[Bench]:
     journal, clock, binder = Journal(), FixedClock(), LoopbackBinder()
-    with Fabric(binder, of or World(), journal, clock=clock) as fabric:
+    with Fabric(binder, of or World(), journal, clock=clock, keys=KEYS) as fabric:
         yield Bench(fabric, journal, clock, binder)

@@ -76,8 +76,10 @@ def test_faults_come_and_go_while_it_runs() -> None:
 
 def test_a_waiting_reader_sees_a_request_while_it_is_answered() -> None:
     with running() as bench:
-        threading.Timer(0.05, lambda: bench.wire("/?comp=versions")).start()
+        client = threading.Timer(0.05, lambda: bench.wire("/?comp=versions"))
+        client.start()
         found = bench.journal.wait(lambda entry: entry.service == "wireserver", timeout=10)
+        client.join()
         assert found is not None and found.exchange is not None and found.exchange.path == "/"
 
 
@@ -104,6 +106,28 @@ def test_one_guest_may_talk_to_all_services_at_once() -> None:
         assert failures == []
         assert bench.journal.last == 160
         assert bench.fabric.connections == 8
+
+
+def test_a_mistake_of_the_lab_in_a_datagram_is_told_and_the_service_goes_on() -> None:
+    wrong = replace(World(), identity=replace(World().identity, private_address="nonsense"))
+    query = bytes.fromhex("004d01000001000000000000076c6162766d3031" + "00" + "00010001")
+    with running(wrong) as bench, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(("127.0.0.1", bench.binder.ports[("168.63.129.16", 53)]))
+        for number in (1, 2):
+            client.send(query)
+            found = bench.journal.wait(lambda entry: entry.kind == "lab_failure", timeout=10, after=number - 1)
+            assert found is not None and found.number == number and "nonsense" in found.summary
+
+
+def test_a_pool_that_cannot_be_read_changes_nothing_for_the_guest() -> None:
+    def fail() -> bytes:
+        raise OSError("the guest is off")
+
+    with running() as bench:
+        bench.fabric.before_health = fail
+        answer = bench.post("/provisioning/health", '{"state": "Ready"}', {"Content-Type": "application/json"})
+        assert answer.status == 201
+        assert [entry.kind for entry in bench.journal.entries()] == ["lab_failure", "health"]
 
 
 def test_older_incarnations_are_remembered_only_for_a_while_and_not_beyond_a_move() -> None:
