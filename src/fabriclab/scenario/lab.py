@@ -15,24 +15,13 @@ from fabriclab.guests.namespace import FabricNamespace, NamespaceBinder
 from fabriclab.guests.sandbox import Disk, Sandbox
 from fabriclab.journal.entry import LAB
 from fabriclab.journal.journal import Journal
-from fabriclab.scenario.document import Scenario
+from fabriclab.scenario.document import MachinePart, Scenario
 from fabriclab.scenario.medium import Medium, Thumbprint
 from fabriclab.scenario.service import Service
 
 DRIVE = "sr0"
+GATEWAY = Machine().gateway
 _GUEST = "guest"
-
-# A Debian machine's own network configuration. Static, as the lab gives the address before any DHCP client could.
-_INTERFACES = {
-    "/etc/network/interfaces": """auto lo eth0
-iface lo inet loopback
-iface eth0 inet static
-    address 10.77.0.4/24
-    gateway 10.77.0.1
-    up ip route add 168.63.129.16 via 10.77.0.1 || true
-    up ip route add 169.254.169.254 via 10.77.0.1 || true
-"""
-}
 
 
 @dataclass
@@ -116,7 +105,7 @@ def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Pa
         address=part.address,
         routes=part.routes,
         dmi=azure_dmi(scenario.identity.vm_id) if part.azure else {},
-        files={**(_INTERFACES if base != Path("/") else {}), **part.files},
+        files={**(_interfaces(part) if base != Path("/") else {}), **part.files},
     )
     provisioning = Provisioning(resource_disk=part.resource_disk)
     guest = assemble.assemble(space, adapter, base, look, provisioning, dict(scenario.configuration), _GUEST)
@@ -127,9 +116,21 @@ def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Pa
     return guest
 
 
+def _interfaces(part: MachinePart) -> dict[str, str]:
+    """A Debian machine's own network configuration; static where the lab gives the address before any DHCP client could."""
+    lines = ["auto lo eth0", "iface lo inet loopback", f"iface eth0 inet {'static' if part.address else 'dhcp'}"]
+    if part.address is not None:
+        lines += [f"    address {part.address}", f"    gateway {GATEWAY}"]
+        lines += [f"    up ip route add {route} via {GATEWAY} || true" for route in part.routes]
+    return {"/etc/network/interfaces": "\n".join(lines) + "\n"}
+
+
 def _note_interface(guest: Sandbox) -> None:
-    """Tells ifupdown, where there is one, that the interface is up as its file says: `ifdown` and `ifup` then work."""
-    guest.shell("test -e /etc/network/interfaces && mkdir -p /run/network && echo eth0=eth0 >/run/network/ifstate")
+    """Tells ifupdown, where there is one, that it has brought the interface up: `ifdown` and `ifup` then work."""
+    guest.shell(
+        "grep -qs 'eth0 inet static' /etc/network/interfaces || exit 0; mkdir -p /run/network; cd /run/network; "
+        "echo eth0=eth0 >ifstate; echo eth0 >ifstate.eth0"
+    )
 
 
 def _thumbprints(fabric: Fabric) -> Thumbprint:
