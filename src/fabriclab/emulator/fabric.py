@@ -41,8 +41,8 @@ PoolReader = Callable[[], "bytes | None"]
 
 
 class Fabric:
-    """`clock` counts monotonic seconds, for what is allowed per second. `faults` are in force from the start. `keys`: those of an
-    earlier fabric, to go on with them.
+    """`clock` counts monotonic seconds, for what is allowed per second. `faults` are in force from the start. `keys`: those of
+    an earlier fabric, to go on with them.
 
     `before_health` is called when a health report has come and before it is looked at: the moment the host reads the KVP pool.
     """
