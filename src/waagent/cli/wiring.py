@@ -15,13 +15,12 @@ from waagent.config.paths import Paths
 from waagent.config.sections import Config
 from waagent.report.telemetry import Machine, os_version_text
 from waagent.system.port import System
+from waagent.system.real import console
 from waagent.system.real.clock import RealClock
 from waagent.system.real.commands import RealCommands
 from waagent.system.real.files import RealFiles
 from waagent.system.real.http import UrllibHttp
 from waagent.system.real.sockets import RealSockets
-
-CONSOLE = "/dev/console"
 
 
 def build(config: Config, ending: threading.Event, log: Callable[[RealFiles, RealClock], AgentLog]) -> System:
@@ -93,7 +92,7 @@ def daemon(invocation: Invocation) -> int:
     ending = threading.Event()
     verbose = config.logs.verbose or "verbose" in invocation.flags
     first_boot = not os.path.exists(paths.provisioned)  # noqa: PTH110
-    loud = _to_console if config.logs.console and first_boot else None
+    loud = console.write if config.logs.console and first_boot else None
     logs: list[AgentLog] = []
 
     def log(files: RealFiles, clock: RealClock) -> AgentLog:
@@ -143,20 +142,6 @@ def _to_output(text: str) -> None:
         sys.stdout.flush()
     except (OSError, ValueError):
         pass
-
-
-def _to_console(text: str) -> None:
-    """The machine's console, without ever waiting for it; a machine may have none."""
-    try:
-        handle = os.open(CONSOLE, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return
-    try:
-        os.write(handle, text.encode("ascii", "replace"))
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
 
 
 VERBS: dict[str, Callable[[Invocation], int]] = {

@@ -95,11 +95,12 @@ def test_a_background_process_that_keeps_the_output_open_does_not_hold_us_up() -
     os.kill(int(pid), 9)
 
 
-def test_endless_output_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "OUTPUT_LIMIT", 100_000)
-    failure = failure_of("yes", timeout=0.3)
-    assert (failure.timed_out, len(failure.stdout)) == (True, 100_000)
-    done = COMMANDS.run(["head", "-c", "1000000", "/dev/zero"])
+def test_endless_output_is_cut() -> None:
+    commands = RealCommands(output_limit=100_000)
+    with pytest.raises(CommandFailure) as caught:
+        commands.run(["yes"], timeout=0.3)
+    assert (caught.value.timed_out, len(caught.value.stdout)) == (True, 100_000)
+    done = commands.run(["head", "-c", "1000000", "/dev/zero"])
     assert len(done.stdout_bytes) == 100_000
 
 
@@ -118,15 +119,12 @@ def test_a_child_runs_on_its_own_with_exactly_its_environment(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("pidfd", [True, False])
-def test_waiting_for_a_child_ends_with_the_child_or_in_time(
-    pidfd: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    if not pidfd:
-        monkeypatch.delattr(os, "pidfd_open", raising=False)
+def test_waiting_for_a_child_ends_with_the_child_or_in_time(pidfd: bool, tmp_path: Path) -> None:
+    commands = COMMANDS if pidfd else RealCommands(pidfd_open=None)
     with open(tmp_path / "out", "wb") as out:
         # the background process holds every inherited descriptor, and must not delay the news
         argv = ["sh", "-c", "sleep 60 & exec sleep 0.3"]
-        child = COMMANDS.spawn(argv, directory="/", environment=module.ENVIRONMENT, stdout=out, stderr=out)
+        child = commands.spawn(argv, directory="/", environment=module.ENVIRONMENT, stdout=out, stderr=out)
     assert child.poll() is None
     assert child.wait(0.05) is None
     assert child.wait(10) == 0

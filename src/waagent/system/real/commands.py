@@ -13,7 +13,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, BinaryIO
 
 from waagent.model.failure import CommandFailure
@@ -24,12 +24,20 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {"PATH": PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
 OUTPUT_LIMIT = 16 * 1024 * 1024
 """Bytes kept of each output of a command that is run to its end."""
+PidfdOpen = Callable[[int], int]
+PIDFD_OPEN: PidfdOpen | None = getattr(os, "pidfd_open", None)
 _PIECE = 64 * 1024
 _FAREWELL = 2.0
 """Seconds for a killed command to disappear; one that sits in the kernel is reported, not waited for."""
 
 
 class RealCommands:
+    """``output_limit`` bytes are kept of each output; ``pidfd_open`` is None where the kernel has none."""
+
+    def __init__(self, *, output_limit: int = OUTPUT_LIMIT, pidfd_open: PidfdOpen | None = PIDFD_OPEN) -> None:
+        self._output_limit = output_limit
+        self._pidfd_open = pidfd_open
+
     def run(
         self,
         argv: Sequence[str],
@@ -49,10 +57,10 @@ class RealCommands:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        child = RealChild(process)
+        child = RealChild(process, self._pidfd_open)
         end = time.monotonic() + timeout
         try:
-            outputs = _converse(child, process, text or b"", end)
+            outputs = _converse(child, process, text or b"", end, self._output_limit)
             code = child.wait(max(0.0, end - time.monotonic()))
             if code is None:
                 child.kill_group()
@@ -84,7 +92,8 @@ class RealCommands:
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
-            )
+            ),
+            self._pidfd_open,
         )
 
     def find(self, program: str) -> str | None:
@@ -127,9 +136,9 @@ class RealCommands:
 class RealChild:
     """The ``Child`` port over a process in a session of its own; its group has its pid."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], pidfd_open: PidfdOpen | None) -> None:
         self._process = process
-        self._handle = _ending(process)
+        self._handle = _ending(process, pidfd_open)
 
     def __del__(self) -> None:
         self.close()
@@ -165,11 +174,11 @@ class RealChild:
             pass  # nobody left, or only a zombie (FreeBSD says EPERM)
 
 
-def _ending(process: subprocess.Popen[bytes]) -> int:
+def _ending(process: subprocess.Popen[bytes], pidfd_open: PidfdOpen | None) -> int:
     """A descriptor that is readable from the end of the process on: a pidfd, else a pipe closed by a thread that waits."""
-    if hasattr(os, "pidfd_open"):
+    if pidfd_open is not None:
         try:
-            return os.pidfd_open(process.pid)
+            return pidfd_open(process.pid)
         except OSError:
             pass  # kernels before 5.3
     receiver, sender = os.pipe()
@@ -182,7 +191,9 @@ def _ending(process: subprocess.Popen[bytes]) -> int:
     return receiver
 
 
-def _converse(child: RealChild, process: subprocess.Popen[bytes], text: bytes, end: float) -> tuple[bytearray, bytearray]:
+def _converse(
+    child: RealChild, process: subprocess.Popen[bytes], text: bytes, end: float, limit: int
+) -> tuple[bytearray, bytearray]:
     """Feed stdin and collect both outputs until the process ends or the deadline comes."""
     assert process.stdout is not None and process.stderr is not None
     outputs = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
@@ -204,12 +215,12 @@ def _converse(child: RealChild, process: subprocess.Popen[bytes], text: bytes, e
                     selector.unregister(process.stdin)
                     _close(process.stdin)
             for handle in [handle for handle in outputs if handle in ready]:
-                if not _collect(handle, outputs[handle]):
+                if not _collect(handle, outputs[handle], limit):
                     selector.unregister(handle)
             if child.fileno() in ready:
                 break
         for handle, kept in outputs.items():
-            _drain(handle, kept)
+            _drain(handle, kept, limit)
     return out, err
 
 
@@ -223,7 +234,7 @@ def _feed(stream: IO[bytes] | None, left: memoryview) -> memoryview:
         return left[len(left) :]  # it does not want to read; its exit status says whether that was wrong
 
 
-def _collect(handle: int, kept: bytearray) -> bool:
+def _collect(handle: int, kept: bytearray, limit: int) -> bool:
     """Take one piece of what is there; False at the end of the output."""
     try:
         piece = os.read(handle, _PIECE)
@@ -231,15 +242,15 @@ def _collect(handle: int, kept: bytearray) -> bool:
         return True
     except OSError:
         return False
-    kept += piece[: max(0, OUTPUT_LIMIT - len(kept))]
+    kept += piece[: max(0, limit - len(kept))]
     return bool(piece)
 
 
-def _drain(handle: int, kept: bytearray) -> None:
+def _drain(handle: int, kept: bytearray, limit: int) -> None:
     """What an ended process left in the pipe; a grandchild that goes on writing is not listened to for ever."""
-    for _ in range(OUTPUT_LIMIT // _PIECE):
+    for _ in range(limit // _PIECE + 1):
         before = len(kept)
-        if not _collect(handle, kept) or len(kept) == before:
+        if not _collect(handle, kept, limit) or len(kept) == before:
             return
 
 

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, cast
 from waagent.model.failure import SystemFailure
 from waagent.system import pattern as patterns
 from waagent.system.port import FileFacts, Kind
-from waagent.system.real import walk
+from waagent.system.real import trees, walk
 from waagent.system.real.locks import both
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -123,7 +123,7 @@ class RealFiles:
                 raise
             finally:
                 os.close(handle)
-            _sync(place.handle)
+            trees.sync(place.handle)
 
     def append(self, path: str, content: bytes, mode: int = 0o644) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -159,7 +159,7 @@ class RealFiles:
             try:
                 new = False
                 for component in walk.split(path):
-                    new = _make(component, place)
+                    new = trees.make(component, place)
                 if ids is not None:
                     os.chown(".", *ids, dir_fd=place.handle)
                 if mode is not None or new:
@@ -173,7 +173,7 @@ class RealFiles:
                 if name == ".":
                     raise OSError(errno.EBUSY, "the root is not removed")
                 device = os.fstat(place.handle).st_dev
-                _remove(name, place.handle, device)
+                trees.remove(name, place.handle, device)
         except _Absent:
             return
 
@@ -186,14 +186,14 @@ class RealFiles:
                 except OSError as error:
                     if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR, errno.ENOTDIR):
                         raise
-                    _remove(new, place.handle, os.fstat(place.handle).st_dev)
+                    trees.remove(new, place.handle, os.fstat(place.handle).st_dev)
                     os.rename(old, new, src_dir_fd=origin.handle, dst_dir_fd=place.handle)
-                _sync(place.handle)
+                trees.sync(place.handle)
 
     def symlink(self, path: str, target: str) -> None:
         with self._changing("link", path) as (place, name):
             temporary = f".{name[:_NAME_LIMIT]}.waagent-new"
-            _remove(temporary, place.handle, os.fstat(place.handle).st_dev)
+            trees.remove(temporary, place.handle, os.fstat(place.handle).st_dev)
             os.symlink(target, temporary, dir_fd=place.handle)
             try:
                 os.rename(temporary, name, src_dir_fd=place.handle, dst_dir_fd=place.handle)
@@ -228,7 +228,7 @@ class RealFiles:
 
     def sync(self, directory: str) -> None:
         with self._changing("sync", directory) as (place, name):
-            _sync_tree(name, place.handle)
+            trees.sync_tree(name, place.handle)
 
     def scratch(self, directory: str) -> tuple[BinaryIO, BinaryIO]:
         path = f"{directory.rstrip('/')}/.{os.getpid()}-{threading.get_ident()}.scratch"
@@ -394,68 +394,3 @@ def _write_all(handle: int, content: bytes) -> None:
     view = memoryview(content)
     while view:
         view = view[os.write(handle, view) :]
-
-
-def _sync(directory: int) -> None:
-    handle = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that cannot sync a directory
-            raise
-    finally:
-        os.close(handle)
-
-
-def _sync_tree(name: str, directory: int) -> None:
-    handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-    try:
-        for entry in os.listdir(handle):
-            kind = os.stat(entry, dir_fd=handle, follow_symlinks=False).st_mode
-            if stat.S_ISDIR(kind):
-                _sync_tree(entry, handle)
-            elif stat.S_ISREG(kind):
-                one = os.open(entry, _READ | os.O_NOFOLLOW, dir_fd=handle)
-                try:
-                    os.fsync(one)
-                finally:
-                    os.close(one)
-        _sync(handle)
-    finally:
-        os.close(handle)
-
-
-def _make(name: str, place: walk.Walk) -> bool:
-    """Enter a directory, making it when it is missing; True when it was made. 0700 until its mode is set."""
-    try:
-        place.enter([name])
-        return False
-    except FileNotFoundError:
-        os.mkdir(name, 0o700, dir_fd=place.handle)
-        place.enter([name])
-        os.chmod(".", 0o755, dir_fd=place.handle)
-        return True
-
-
-def _remove(name: str, directory: int, device: int) -> None:
-    """Remove a file, link or tree; never into another file system, never through a link."""
-    try:
-        os.unlink(name, dir_fd=directory)
-        return
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        if error.errno not in (errno.EISDIR, errno.EPERM):  # POSIX says EPERM for a directory
-            raise
-        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        if not stat.S_ISDIR(found.st_mode):
-            raise
-    if found.st_dev != device:
-        raise OSError(errno.EBUSY, f"{name} is a mount point")
-    handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-    try:
-        for entry in os.listdir(handle):
-            _remove(entry, handle, device)
-    finally:
-        os.close(handle)
-    os.rmdir(name, dir_fd=directory)
