@@ -46,6 +46,8 @@ class Bench:
     changed: Callable[[], object] = _nothing
     inherited: Mapping[str, str] = field(default_factory=dict)
     """The agent's own environment, which goes to every command."""
+    limited: bool = True
+    """Limits of manifests apply (``CGroups.Enabled``)."""
 
     def event(self, operation: str, success: bool, message: str, *, name: str, version: str, seconds: float = 0.0) -> None:
         """Tell of something that was done with a handler."""

@@ -109,13 +109,20 @@ class Goal:
         except Ending:
             raise
         except Failure as failure:
+            self._go_on()
             verdict.failed(worker, failure)
         except Exception as error:  # noqa: BLE001 - the edge of one extension operation
+            self._go_on()
             self._system.log.error("".join(traceback.format_exception(error)))
             verdict.failed(worker, ExtensionFailure("ExtensionError", f"{type(error).__name__}: {error}"))
         worker.journal.end(_of_another)
         self._break(pair)
         return None
+
+    def _go_on(self) -> None:
+        """Errors: ``Ending``: what fails because the program ends is nobody's failure; the next start finds what was done."""
+        if not self._system.clock.pause(0):
+            raise Ending
 
     def _select(self, worker: Worker) -> tuple[PackageVersion, Place | None]:
         handler = worker.request

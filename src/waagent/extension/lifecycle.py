@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from waagent.extension import limits, plan, settings, state, variables
+from waagent.extension import plan, settings, state, variables
 from waagent.extension.journal import Entry
 from waagent.extension.place import Place, versions
 from waagent.extension.plan import Command, Setup
@@ -73,7 +73,7 @@ def uninstall(worker: Worker) -> None:
             worker.disable(target, step.extension)
         elif manifest is not None:
             _uninstall(worker, manifest)
-    limits.withdraw(worker.system, target.name, manifest)
+    worker.unlimit(manifest)
     remove(worker.bench, target)
     worker.bench.changed()
 
@@ -118,7 +118,7 @@ def _bring_up(worker: Worker, manifest: HandlerManifest) -> None:
 
 
 def _enable(worker: Worker, manifest: HandlerManifest) -> None:
-    limits.apply(worker.system, worker.target.name, manifest)
+    worker.limit(manifest)
     code = plan.NOT_RUN if worker.extension is None else worker.journal.notes().get("uninstall", plan.NOT_RUN)
     try:
         worker.run(worker.order(Command.ENABLE, worker.target, manifest, variables.uninstalled(code), key=_enable_key(worker)))

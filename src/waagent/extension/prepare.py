@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 
-from waagent.extension import environment, limits, state
+from waagent.extension import environment, state
 from waagent.extension.place import Place
 from waagent.extension.trust import Trust
 from waagent.extension.unpack import read_manifest, unpack
@@ -112,5 +112,5 @@ def _initialize(worker: Worker, place: Place) -> HandlerManifest:
             worker.files.remove(place.base)
         text = f"Failed to initialize extension '{place.name}'"
         raise ExtensionFailure("ExtensionDownloadError", text, operation="Download", causes=(failure,)) from failure
-    limits.apply(worker.system, place.name, manifest)
+    worker.limit(manifest)
     return manifest

@@ -76,7 +76,7 @@ class Extensions:
         own["_AZURE_GUEST_AGENT_DAEMON_VERSION_"] = agent_version
         if config.os.enable_fips:
             own["OPENSSL_FIPS"] = "1"
-        self._bench = Bench(system, paths, packages, wire_endpoint, tell, changed, own)
+        self._bench = Bench(system, paths, packages, wire_endpoint, tell, changed, own, config.cgroups.enabled)
         self._reports = Reports(system, paths)
         self._progress = Progress()
 

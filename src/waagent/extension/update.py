@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from waagent.extension import limits, plan, state, variables
+from waagent.extension import plan, state, variables
 from waagent.extension.command import CommandFailed
 from waagent.extension.place import Place
 from waagent.extension.plan import Command, Side, Step
@@ -88,7 +88,7 @@ def _uninstall(worker: Worker, old: Place, manifest: HandlerManifest) -> None:
 
     def run() -> None:
         of = read_manifest(worker.files, old)
-        limits.withdraw(worker.system, old.name, of)
+        worker.unlimit(of)
         worker.run(worker.order(Command.UNINSTALL, old, of, key=f"uninstall {old.version}"))
 
     if "uninstall" not in worker.journal.notes():

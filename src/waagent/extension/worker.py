@@ -170,6 +170,16 @@ class Worker:
         """Tells of each of several extensions whether it is enabled in a version."""
         return lambda name: state.extension_enabled(self.files, place, name)
 
+    def limit(self, manifest: HandlerManifest) -> None:
+        """Set the manifest's limits on what the handler's commands run in."""
+        if self.bench.limited:
+            limits.apply(self.system, self.target.name, manifest)
+
+    def unlimit(self, manifest: HandlerManifest | None) -> None:
+        """Take them away, before the handler or its version goes."""
+        if self.bench.limited:
+            limits.withdraw(self.system, self.target.name, manifest)
+
     def say(self, status: str, message: str, code: int = 0, place: Place | None = None) -> None:
         """Write the handler's own status."""
         where = place or self.target
