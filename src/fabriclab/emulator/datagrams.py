@@ -67,8 +67,11 @@ class DhcpDesk(DatagramDesk):
         if answer is None:
             self._record(f"{kind} from {query.mac}", message=kind, mac=query.mac, answered=False)
             return None
+        if query.host_name is not None:
+            self._state.registered_name = query.host_name
         sent, fault = self._struck(kind, query.mac, answer)
-        self._record(f"{kind} from {query.mac}", message=kind, mac=query.mac, answered=sent is not None, fault=fault)
+        told = {"message": kind, "mac": query.mac, "host_name": query.host_name, "answered": sent is not None, "fault": fault}
+        self._record(f"{kind} from {query.mac}", **told)
         return None if sent is None else (sent, dhcp.destination(query, sender))
 
 
@@ -81,7 +84,7 @@ class DnsDesk(DatagramDesk):
         except dns.BadQuery as problem:
             self._record(f"refused: {problem}", refusal=str(problem), client=sender[0])
             return None
-        answer, said = dns.answer(question, self._state.world)
+        answer, said = dns.answer(question, self._state.world, self._state.registered_name)
         sent, fault = self._struck("QUERY", question.name, answer)
         self._record(said, name=question.name, type=question.kind, answered=sent is not None, fault=fault)
         return None if sent is None else (sent, sender)

@@ -7,6 +7,7 @@ A probe from an agent is a DISCOVER without a following REQUEST. Real clients se
 """
 
 import ipaddress
+import re
 import struct
 from dataclasses import dataclass
 
@@ -23,6 +24,9 @@ BROADCAST = 0x8000
 WIRE_SERVER = "168.63.129.16"
 METADATA = "169.254.169.254"
 GATEWAY = "10.77.0.1"
+
+
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
 class BadPacket(ValueError):
@@ -42,6 +46,12 @@ class Query:
     @property
     def mac(self) -> str:
         return ":".join(f"{byte:02x}" for byte in self.hardware[: self.hardware_length])
+
+    @property
+    def host_name(self) -> str | None:
+        """The name the client wants to be known by (option 12); None when it says none, or nothing that is a name."""
+        name = self.options.get(12, b"").rstrip(b"\0").decode("latin-1").partition(".")[0]
+        return name.lower() if _LABEL.fullmatch(name) else None
 
 
 def parse(packet: bytes) -> Query:

@@ -1,4 +1,5 @@
-"""Azure's DNS server, as far as a lab needs one: the VM's own names, everything else does not exist, and at once.
+"""Azure's DNS server, as far as a lab needs one: the VM's own names (the VM's, and the one its DHCP client registered last);
+everything else does not exist, and at once.
 
 Without an answer sshd and sudo wait seconds for one. Names are matched by their first label, so that any domain will do.
 
@@ -56,11 +57,11 @@ def parse(packet: bytes) -> Question:
     return Question(number, flags, ".".join(labels), kind, packet[_HEADER.size : place + 5])
 
 
-def answer(question: Question, world: World) -> tuple[bytes, str]:
-    """The packet, and what it says for the journal."""
+def answer(question: Question, world: World, registered: str | None = None) -> tuple[bytes, str]:
+    """The packet, and what it says for the journal. `registered`: the name the guest's DHCP client asked for."""
     if question.flags & 0x7800:
         return _packet(question, NOT_IMPLEMENTED), "an operation that is not a query"
-    data = _lookup(question, world)
+    data = _lookup(question, world, registered or world.identity.vm_name.lower())
     if data is None:
         return _packet(question, NO_SUCH_NAME), f"{question.name}: no such name"
     if not data:
@@ -70,16 +71,16 @@ def answer(question: Question, world: World) -> tuple[bytes, str]:
     return _packet(question, NO_ERROR, record), f"{question.name}: answered"
 
 
-def _lookup(question: Question, world: World) -> bytes | None:
+def _lookup(question: Question, world: World, registered: str) -> bytes | None:
     """The record's data; empty for a name without records of that type, None for no such name."""
     own, name = world.identity, question.name
     address = ipaddress.IPv4Address(own.private_address)
     if name == address.reverse_pointer:
-        return _encode(f"{own.vm_name}.{_domain(world)}") if question.kind in (PTR, ANY) else b""
+        return _encode(f"{registered}.{_domain(world)}") if question.kind in (PTR, ANY) else b""
     first = name.partition(".")[0]
     if first == "localhost":
         return ipaddress.IPv4Address("127.0.0.1").packed if question.kind in (A, ANY) else b""
-    if first == own.vm_name.lower():
+    if first in (own.vm_name.lower(), registered):
         return address.packed if question.kind in (A, ANY) else b""
     return None
 

@@ -19,6 +19,7 @@ class State:
     def __init__(self, world: World) -> None:
         self._lock = threading.RLock()
         self._worlds: deque[World] = deque([world], maxlen=REMEMBERED)
+        self.registered_name: str | None = None  # by which the guest's DHCP client wants to be known
 
     @property
     def world(self) -> World:

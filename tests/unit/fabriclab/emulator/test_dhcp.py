@@ -112,6 +112,26 @@ def test_any_bytes_are_a_query_or_a_bad_packet() -> None:
             pass
 
 
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [(b"web-1", "web-1"), (b"Web-1.example.net\0", "web-1"), (b"", None), (b"-x", None), (b"a b", None), (b"\xff", None)],
+)
+def test_the_name_a_client_asks_for_is_its_first_label(said: bytes, name: str | None) -> None:
+    option = bytes([12, len(said)]) + said if said else b""
+    assert dhcp.parse(probe(options=option)).host_name == name
+
+
+def test_a_name_that_was_asked_for_is_known_to_dns() -> None:
+    with running() as bench, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(10)
+        client.sendto(probe(dhcp.REQUEST, options=b"\x0c\x05web-1"), ("127.0.0.1", bench.binder.ports[("0.0.0.0", 67)]))
+        client.recv(1024)
+        assert bench.last.facts["host_name"] == "web-1"
+        question = struct.pack("!6H", 5, 0x0100, 1, 0, 0, 0) + b"\x05web-1\x03lab\0" + struct.pack("!2H", 1, 1)
+        client.sendto(question, ("127.0.0.1", bench.binder.ports[("168.63.129.16", 53)]))
+        assert client.recv(512).endswith(bytes([10, 77, 0, 4]))
+
+
 def test_the_responder_answers_on_its_socket_and_survives_rubbish_and_faults() -> None:
     with running() as bench, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(10)
