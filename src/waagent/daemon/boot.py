@@ -40,6 +40,7 @@ class Boot:
         self._reports = reports
         self._tell = tell
         self._begin_search = begin_search
+        self._searching = False
         self._first_goal_state = first_goal_state
 
     def run(self, proof: str | None) -> bool:
@@ -56,7 +57,7 @@ class Boot:
                 return False
             proof = "the provisioning medium"
         system.log.info(f"this machine is on Azure, by {proof}")
-        self._begin_search()
+        self.search_once()
         if choice.owner is Owner.NOBODY:
             provisioning.mark(system, agent.guest, paths)
             self._reports.say(READY)
@@ -65,6 +66,12 @@ class Boot:
         else:
             self._first_time(choice, document)
         return True
+
+    def search_once(self) -> None:
+        """Begin to look for the wire server, unless that was done."""
+        if not self._searching:
+            self._searching = True
+            self._begin_search()
 
     def _read(self) -> Document | Failure:
         agent = self._agent

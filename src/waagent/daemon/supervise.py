@@ -20,6 +20,7 @@ from waagent.daemon.reports import Reports
 from waagent.daemon.schedule import Duty, Scheduler
 from waagent.daemon.search import Search, keep_searching
 from waagent.daemon.status_reports import StatusReports
+from waagent.duties import hostname
 from waagent.extension.run import Extensions
 from waagent.fabric import endpoint, leases
 from waagent.fabric.connection import Connection
@@ -28,7 +29,7 @@ from waagent.fabric.heartbeat import beat
 from waagent.guest import platform
 from waagent.model.event import Operation
 from waagent.model.failure import Failure
-from waagent.model.health import HealthReport
+from waagent.model.health import HealthReport, provisioning_failed
 from waagent.model.status import GoalStateAggregate
 from waagent.provision import marker
 from waagent.report import kvp, status, telemetry
@@ -118,7 +119,7 @@ class Daemon:
             lambda: self.scheduler.errand("fabric", self._find),
             self._polling.wait_for_first,
         )
-        azure = boot.run(proof(agent))
+        azure = self._attempt(boot)
         agent.quiet()
         if not azure:
             agent.system.log.phase("this machine is not on Azure: the agent stays quiet")
@@ -130,6 +131,18 @@ class Daemon:
             agent.notify("STATUS=disabled, idle")
         else:
             self._open_up()
+
+    def _attempt(self, boot: Boot) -> bool:
+        """The edge of booting: whatever goes wrong in it is reported, and extensions are served all the same."""
+        agent = self._agent
+        try:
+            return boot.run(proof(agent))
+        except Exception as error:  # noqa: BLE001 - the edge that keeps a defect in booting from leaving the VM unserved
+            reason = str(error) if isinstance(error, Failure) else f"unexpected {type(error).__name__}: {error}"
+            agent.system.log.error(f"provisioning failed: {reason}")
+            self._reports.say(provisioning_failed(reason))
+            boot.search_once()
+            return True
 
     def _open_up(self) -> None:
         """Provisioning is over: extensions may run, and the periodic duties begin."""
@@ -223,6 +236,17 @@ class Daemon:
         self._serving = True
         self.scheduler.add(Duty("status", "status", reports.report, reports.period))
         self.scheduler.add(Duty("heartbeat", "monitor", self._beat, lambda: HEARTBEAT_PERIOD, delay=5.0))
+        agent = self._agent
+        watch = agent.config.provisioning
+        if watch.monitor_host_name:
+            self.scheduler.add(
+                Duty(
+                    "host name",
+                    "monitor",
+                    lambda: hostname.run(agent.system, agent.guest, agent.paths, self._outbox.tell),
+                    lambda: float(watch.monitor_host_name_period),
+                )
+            )
 
     # -- the monitor lane
 
