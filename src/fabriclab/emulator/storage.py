@@ -4,9 +4,11 @@ written by the guest (status blobs).
 Addresses are http://<authority>/<container>/<name>?<signature>; the signature is not checked (appendix C, 9).
 """
 
+import hashlib
 import json
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -25,6 +27,10 @@ PAGE_BLOB = "PageBlob"
 class Blob:
     content: bytes
     kind: str = BLOCK_BLOB
+
+    @cached_property
+    def etag(self) -> str:
+        return f'"0x{hashlib.sha256(self.content).hexdigest()[:15].upper()}"'
 
 
 class NoSuchBlob(LookupError):

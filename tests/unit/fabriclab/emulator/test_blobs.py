@@ -44,6 +44,38 @@ def test_a_stored_blob_is_read_by_the_address_it_got(bench: Bench) -> None:
     assert bench.ask("blob", "HEAD", target(url)).headers["content-length"] == "7"
 
 
+@pytest.mark.parametrize(
+    ("name", "asked", "status", "body", "extent"),
+    [
+        ("Range", "bytes=2-4", 206, b"234", "bytes 2-4/10"),
+        ("x-ms-range", "bytes=7-", 206, b"789", "bytes 7-9/10"),
+        ("Range", "bytes=8-99", 206, b"89", "bytes 8-9/10"),
+        ("Range", "bytes=5-2", 200, b"0123456789", None),
+        ("Range", "lines=1-2", 200, b"0123456789", None),
+    ],
+)
+def test_a_part_of_a_blob_can_be_read(
+    bench: Bench, name: str, asked: str, status: int, body: bytes, extent: str | None
+) -> None:
+    url = bench.fabric.blobs.put("extensions", "digits", b"0123456789")
+    answer = bench.ask("blob", "GET", target(url), {name: asked})
+    assert (answer.status, answer.body, answer.headers.get("content-range")) == (status, body, extent)
+
+
+def test_a_part_beyond_the_end_is_refused(bench: Bench) -> None:
+    for content, asked in ((b"0123456789", "bytes=10-"), (b"", "bytes=0-"), (b"", "bytes=0-5")):
+        url = bench.fabric.blobs.put("extensions", "digits", content)
+        assert bench.ask("blob", "GET", target(url), {"Range": asked}).status == 416
+
+
+def test_an_etag_names_the_content(bench: Bench) -> None:
+    etags = []
+    for content in (b"one", b"two", b"one"):
+        url = bench.fabric.blobs.put("extensions", "digits", content)
+        etags.append(bench.ask("blob", "GET", target(url)).headers["etag"])
+    assert etags[0] == etags[2] != etags[1]
+
+
 def test_manifests_come_from_the_world_unless_one_was_put_in_their_place(bench: Bench) -> None:
     extension = Extension("Contoso.Lab.Good", "1.0.0")
     assert get(bench, extension.manifest).status == 404
