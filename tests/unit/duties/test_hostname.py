@@ -21,6 +21,7 @@ class Machine:
         self.commands = ScriptedCommands(installed=["hostname"])
         self.sockets = FakeSockets(host_name=name)
         self.files.make_directory(PATHS.lib)
+        self.files.make_directory("/etc")
         self.files.put("/proc/net/route", ROUTE)
         if told is not None:
             self.files.put(PATHS.published_hostname, told)
