@@ -31,7 +31,9 @@ DEPTH_LIMIT = 64
 PIECE = 1024 * 1024
 MANIFEST = "HandlerManifest.json"
 
-_KEPT = re.compile(r"HandlerEnvironment\.json|package_validated|config/(HandlerStatus|\.running\.json|(.*\.)?HandlerState)")
+_KEPT = re.compile(
+    r"HandlerEnvironment\.json|package_validated|\.operation(/.*)?|config/(HandlerStatus|(.*\.)?HandlerState)", re.DOTALL
+)
 """What the agent itself says about a handler: a package must not say it for us."""
 _BAD = (
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError, struct.error,

@@ -8,6 +8,7 @@ could not make the scope, the command runs without one, exactly once, because it
 from __future__ import annotations
 
 import posixpath
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -27,7 +28,7 @@ step=$1 line=$2 groups=$3; shift 3
 set +C
 agent=$PPID scoped=
 if [ $# -gt 0 ] && [ -n "$step" ]; then
-    "$@" /bin/sh -c ': >"$1/started" || exit 125; exec /bin/sh -c "$2"' sh "$step" "$line"
+    "$@" /bin/sh "$step/scope"
     code=$?
     [ -e "$step/started" ] && scoped=1
 fi
@@ -45,7 +46,10 @@ fi
 { echo $code >"$step/result"; } 2>/dev/null
 exit $code
 """
-"""Parameters: the record's directory (may be empty), the command, control groups to go to, and the scope's command."""
+"""Parameters: the record's directory (may be empty), the command, control groups to go to, and the scope's command.
+
+The scope's shell reads what it is to do from a file, because systemd-run comes to expand ``$`` in what it is given.
+"""
 
 _SLICE = 1.0
 """Seconds after which a wait looks up: has a status file changed, does the program end?"""
@@ -185,10 +189,22 @@ def _spawn(
     step = "" if entry is None else system.files.real_path(entry.directory)
     base = system.files.real_path(order.place.base)
     line = f"{base}/{order.line.lstrip('/')}"
-    argv = ["/bin/sh", "-c", SHELL, "sh", step, line, " ".join(surroundings.groups), *surroundings.scope]
+    scope = surroundings.scope if entry is not None and _scope_file(system, entry, step, line) else ()
+    argv = ["/bin/sh", "-c", SHELL, "sh", step, line, " ".join(surroundings.groups), *scope]
     return system.commands.spawn(
         argv, directory=base, environment={**order.environment, **order.inherited}, stdout=out, stderr=err
     )
+
+
+def _scope_file(system: System, entry: Entry, step: str, line: str) -> bool:
+    """Write what the scope's shell does: say that it runs, then become the command. False: there is no place for it."""
+    text = f": >{shlex.quote(step)}/started || exit 125\nexec /bin/sh -c {shlex.quote(line)}\n"
+    try:
+        system.files.write(f"{entry.directory}/scope", text.encode("utf-8", "surrogateescape"), mode=0o600)
+    except SystemFailure as failure:
+        system.log.warning(failure.reason)
+        return False
+    return True
 
 
 def _await(

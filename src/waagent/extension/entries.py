@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from waagent.codec import handler_manifest
 from waagent.config.paths import Paths
@@ -34,7 +35,8 @@ class Progress:
     pending: frozenset[str] = frozenset()
     """Full names of the pairs that are not done."""
     doing: str | None = None
-    """The pair that is being worked on."""
+    """The pair that is being worked on, and since when."""
+    since: datetime | None = None
     chosen: Mapping[str, Place] = field(default_factory=dict)
     """The versions that were selected."""
     refused: frozenset[str] = frozenset()
@@ -79,7 +81,7 @@ class Reports:
         status = state.handler_status(self._files, place)
         waiting = _waiting(handler, progress)
         if waiting and (status is None or status.code != 0 or known is HandlerState.NOT_INSTALLED):
-            return self._under_way(handler, place, known)
+            return self._under_way(handler, place, known, progress)
         if status is None:
             return ()
         status = replace(status, name=handler.name, multi_config=handler.multi_config)
@@ -93,10 +95,17 @@ class Reports:
         ]
         return tuple(HandlerReport(status, each) for each in entries) or (HandlerReport(status),)
 
-    def _under_way(self, handler: RequestedHandler, place: Place, known: HandlerState) -> tuple[HandlerReport, ...]:
+    def _under_way(
+        self, handler: RequestedHandler, place: Place, known: HandlerState, progress: Progress
+    ) -> tuple[HandlerReport, ...]:
         """A handler whose last word is about something else than the goal state that is being worked on."""
         new = known in (HandlerState.NOT_INSTALLED, HandlerState.FAILED_UPGRADE)
-        word, text = ("Installing", "Plugin is being installed") if new else ("NotReady", "Plugin is being enabled")
+        text = f"Plugin is being {'installed' if new else 'enabled'}"
+        if progress.doing not in _names(handler):
+            text = f"Plugin waits to be {'installed' if new else 'enabled'}"
+        elif progress.since is not None:
+            text += f" since {progress.since:%Y-%m-%dT%H:%M:%SZ}"
+        word = "Installing" if new else "NotReady"
         status = HandlerStatus(handler.name, place.version, word, 0, text, handler.multi_config)
         entries = [self._extension(handler, place, each) for each in handler.extensions]
         return tuple(HandlerReport(status, each) for each in entries) or (HandlerReport(status),)
@@ -141,7 +150,11 @@ class Reports:
 
 def _waiting(handler: RequestedHandler, progress: Progress) -> bool:
     """Whether something that is to be enabled is still to come."""
-    if handler.state is not RequestedState.ENABLED:
-        return False
-    names = [f"{handler.name}.{each.name}" for each in handler.extensions] if handler.multi_config else [handler.name]
-    return any(name in progress.pending for name in names)
+    return handler.state is RequestedState.ENABLED and not progress.pending.isdisjoint(_names(handler))
+
+
+def _names(handler: RequestedHandler) -> tuple[str, ...]:
+    """The full names of a handler's pairs."""
+    if handler.multi_config:
+        return tuple(f"{handler.name}.{each.name}" for each in handler.extensions)
+    return (handler.name,)

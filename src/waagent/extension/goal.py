@@ -54,7 +54,7 @@ class Goal:
     def work(self) -> None:
         """Errors: ``Ending``."""
         for pair in self._pairs:
-            self._move(doing=pair.full_name)
+            self._move(doing=pair.full_name, since=self._system.clock.now())
             worker = self._pair(pair)
             self._move(pending=self._progress.pending - {pair.full_name})
             if worker is not None and self._broken is None and holds_up(pair, self._pairs):

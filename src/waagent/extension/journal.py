@@ -2,9 +2,9 @@
 
 Everything is below ``<handler directory>/.operation/``: ``notes.json``, and for each command a directory with a name nobody
 else can guess. In it are ``order.json`` (written before the command starts), ``claim`` (the pid, written by the command's
-own shell as its first act), ``started`` (it runs in its scope), ``result`` (its exit status), ``timeout`` (we killed it),
-``stdout`` and ``stderr`` (only when the agent was gone at its end). A command whose directory is gone before it was claimed
-never runs; that is how a restarted agent makes sure of it.
+own shell as its first act), ``scope`` and ``started`` (what the shell in its scope does, and that it does), ``result`` (its
+exit status), ``timeout`` (we killed it), ``stdout`` and ``stderr`` (only when the agent was gone at its end). A command whose
+directory is gone before it was claimed never runs; that is how a restarted agent makes sure of it.
 """
 
 from __future__ import annotations

@@ -110,6 +110,7 @@ def test_what_is_under_way_is_transitioning_and_old_errors_are_no_answers(lab: L
     assert failed.handler.code == 1007
     (waiting,) = lab.agent.reports(goal(single(sequence=2), number=2))
     assert (waiting.handler.status, waiting.handler.code) == ("Installing", 0)
+    assert waiting.handler.message == "Plugin waits to be installed"
     assert waiting.extension is not None
     assert (waiting.extension.sequence_number, waiting.extension.status) == (2, "transitioning")
 
