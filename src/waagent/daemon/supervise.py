@@ -13,6 +13,7 @@ import uuid
 from waagent.daemon import history, pidfile
 from waagent.daemon.agent import Agent
 from waagent.daemon.boot import Boot
+from waagent.daemon.event_files import LEGACY_PERIOD, EventFiles
 from waagent.daemon.outbox import Outbox
 from waagent.daemon.polling import Polling
 from waagent.daemon.processing import Processing
@@ -93,6 +94,7 @@ class Daemon:
         self._lock = threading.Lock()
         self._open = False
         self._newest: Refresh | None = None
+        self._event_files = EventFiles(agent, self._outbox, lambda: not agent.system.clock.pause(0.0))
         self._identity = str(uuid.uuid4())
         self._beats = 0
 
@@ -229,24 +231,21 @@ class Daemon:
                 self._processing.submit(refresh.goal_state.extensions)
             self.scheduler.wake("status")
         if not self._serving:
+            self._serving = True
             self._begin_duties(self._status)
 
     def _begin_duties(self, reports: StatusReports) -> None:
         """The duties that need a goal state."""
-        self._serving = True
-        self.scheduler.add(Duty("status", "status", reports.report, reports.period))
-        self.scheduler.add(Duty("heartbeat", "monitor", self._beat, lambda: HEARTBEAT_PERIOD, delay=5.0))
-        agent = self._agent
+        agent, add = self._agent, self.scheduler.add
+        self._event_files.prepare()
+        etp = float(agent.config.debug.etp_collection_period)
+        add(Duty("status", "status", reports.report, reports.period))
+        add(Duty("heartbeat", "monitor", self._beat, lambda: HEARTBEAT_PERIOD, delay=5.0))
+        add(Duty("legacy events", "monitor", self._event_files.collect_legacy, lambda: LEGACY_PERIOD, delay=LEGACY_PERIOD))
+        add(Duty("extension events", "monitor", self._event_files.collect, lambda: etp, delay=etp))
         watch = agent.config.provisioning
         if watch.monitor_host_name:
-            self.scheduler.add(
-                Duty(
-                    "host name",
-                    "monitor",
-                    lambda: hostname.run(agent.system, agent.guest, agent.paths, self._outbox.tell),
-                    lambda: float(watch.monitor_host_name_period),
-                )
-            )
+            add(Duty("host name", "monitor", self._watch_host_name, lambda: float(watch.monitor_host_name_period)))
 
     # -- the monitor lane
 
@@ -257,6 +256,9 @@ class Daemon:
         for observation in beat(system, connection.wire, connection.host, connection.imds, connection.signals):
             message = f'{{"name": "{observation.name}", "description": "{observation.description}"}}'
             self._outbox.tell(Operation("HealthObservation", False, message, system.clock.now()))
+
+    def _watch_host_name(self) -> None:
+        hostname.run(self._agent.system, self._agent.guest, self._agent.paths, self._outbox.tell)
 
     def _tell_heartbeat(self) -> None:
         agent = self._agent
