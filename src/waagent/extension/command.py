@@ -30,7 +30,7 @@ agent=$PPID scoped=
 if [ $# -gt 0 ] && [ -n "$step" ]; then
     "$@" /bin/sh "$step/scope"
     code=$?
-    [ -e "$step/started" ] && scoped=1
+    if [ -e "$step/started" ]; then scoped=1; else (: >/proc/$$/fd/1; : >/proc/$$/fd/2) 2>/dev/null; fi
 fi
 if [ -z "$scoped" ]; then
     for group in $groups; do { echo $$ >"$group"; } 2>/dev/null; done
@@ -48,7 +48,8 @@ exit $code
 """
 """Parameters: the record's directory (may be empty), the command, control groups to go to, and the scope's command.
 
-The scope's shell reads what it is to do from a file, because systemd-run comes to expand ``$`` in what it is given.
+The scope's shell reads what it is to do from a file, because systemd-run comes to expand ``$`` in what it is given. What a
+failed systemd-run said is cut away.
 """
 
 _SLICE = 1.0

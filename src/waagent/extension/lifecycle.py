@@ -42,7 +42,8 @@ def enable(worker: Worker, package: PackageVersion, old: Place | None, trust: Tr
         trust.require_installed(worker)
     else:
         manifest = prepare(worker, package, trust, fast_track=fast_track)
-    _write_settings(worker)
+    if how is not Setup.NOTHING or not _stays_disabled(worker):
+        _write_settings(worker)
     if how is Setup.INSTALL:
         _install(worker, manifest)
     elif how is Setup.UPDATE and old is not None:
@@ -100,6 +101,14 @@ def _write_settings(worker: Worker) -> None:
         settings.keep_newest(worker.files, settings.path(place, request, extension))
     except SystemFailure as failure:
         raise ExtensionFailure("ExtensionError", "The settings could not be written", causes=(failure,)) from failure
+
+
+def _stays_disabled(worker: Worker) -> bool:
+    """One of several extensions that is disabled and is to be: it needs no settings."""
+    extension = worker.extension
+    if worker.instance is None or extension is None or extension.state is not RequestedState.DISABLED:
+        return False
+    return not state.extension_enabled(worker.files, worker.target, worker.instance)
 
 
 def _bring_up(worker: Worker, manifest: HandlerManifest) -> None:

@@ -23,7 +23,8 @@ from waagent.extension.limits import Surroundings
 from waagent.extension.place import Place
 from waagent.extension.plan import Command
 from waagent.extension.sequence import Ending
-from waagent.system.port import System
+from waagent.system.port import Child, System
+from waagent.system.real.commands import RealCommands
 
 NOWHERE = Surroundings()
 
@@ -258,6 +259,46 @@ def test_an_agent_that_was_killed_finds_its_command_with_what_it_printed(
     assert "said on the way out" in lab.status()["message"]
 
 
+class Undying:
+    """A child that is stuck in the kernel."""
+
+    pid = 1
+    killed = False
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        return None
+
+    def kill_group(self) -> None:
+        self.killed = True
+
+
+def test_a_process_that_does_not_die_is_reported_and_not_waited_for(bench: Bench) -> None:
+    child = Undying()
+
+    class Commands(RealCommands):
+        def spawn(self, *arguments: object, **options: object) -> Child:
+            return child  # type: ignore[return-value]
+
+    system = replace(bench.lab.system, commands=Commands(), clock=HastyClock())
+    result = bench.run(system=system)
+    assert child.killed and result.stuck
+    assert str(bench.failure(result)).endswith("\nThe process was killed and has not ended.")
+
+
+def test_a_found_command_is_killed_at_its_own_timeout(bench: Bench) -> None:
+    entry = bench.journal.open(key="install", word="install", version="1.0.0", extension=None, timeout=0.2)
+    left = subprocess.Popen(["/bin/sh", "-c", "sleep 60; :", entry.directory], start_new_session=True)
+    try:
+        (Path(entry.directory) / "claim").write_text(f"{left.pid}\n")
+        result = bench.run()
+        assert result.found and result.exit_code is None
+        assert left.wait(10) == -signal.SIGKILL
+        assert bench.failure(result).code == 1011
+    finally:
+        left.kill()
+        left.wait()
+
+
 # scopes
 
 
@@ -275,9 +316,10 @@ def test_a_command_runs_whole_in_its_scope(bench: Bench) -> None:
 
 
 def test_without_a_scope_the_command_runs_directly_and_once(bench: Bench) -> None:
-    bench.script("echo x >>runs; exit 3")
+    bench.script("echo x >>runs; echo own words >&2; exit 3")
     result = bench.run(surroundings=fake_scope(bench, "echo no bus >&2; exit 1"))
     assert result.exit_code == 3
+    assert "no bus" not in result.output and "own words" in result.output
     assert (bench.base / "runs").read_text() == "x\n"
 
 

@@ -339,6 +339,9 @@ def test_an_extension_that_is_disabled_is_forgotten_and_not_reported(lab: Lab) -
     assert [name for name in names if name.startswith("b.")] == []
     assert [each.extension.name for each in lab.agent.reports(wanted) if each.extension] == ["a"]
     assert lab.state() == "Enabled"
+    lab.agent.process(goal(*wanted.handlers, number=3))
+    assert lab.calls[5:] == ["enable 1.0.0 0 a"]
+    assert not (lab.handler() / "config/b.4.settings").exists()
 
 
 def test_one_of_several_that_fails_does_not_blame_the_handler(lab: Lab) -> None:

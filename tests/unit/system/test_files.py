@@ -442,3 +442,15 @@ def test_a_shared_file_from_before_a_moment_is_emptied_first(tmp_path: Path) -> 
     assert (tmp_path / "pool").read_bytes() == b"new"
     files.append_shared("/pool", b"er", stale_before=2000.0)
     assert (tmp_path / "pool").read_bytes() == b"newer"
+
+
+def test_a_scratch_file_has_no_name_and_two_positions(world: World) -> None:
+    world.files.make_directory("/scratch")
+    writer, reader = world.files.scratch("/scratch")
+    with writer, reader:
+        writer.write(b"one")
+        assert world.files.names("/scratch") == ()
+        assert reader.read(2) == b"on"
+        writer.write(b"two")
+        assert reader.read(10) == b"etwo"
+    assert "No such file or directory" in refused(world.files.scratch, "/missing")

@@ -235,7 +235,7 @@ class RealFiles:
         with self._changing("create a file in", path) as (place, name):
             if hasattr(os, "O_TMPFILE"):
                 try:
-                    writer = os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=place.handle)
+                    writer = os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600, dir_fd=place.handle)
                     return _both(writer, os.open(f"/proc/self/fd/{writer}", os.O_RDONLY | os.O_CLOEXEC))
                 except OSError as error:
                     if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
