@@ -22,6 +22,8 @@ from waagent.daemon.schedule import Duty, Scheduler
 from waagent.daemon.search import Search, keep_searching
 from waagent.daemon.status_reports import StatusReports
 from waagent.duties import hostname
+from waagent.duties.remote_users import PERIOD as REMOTE_USERS_PERIOD
+from waagent.duties.remote_users import RemoteUsers
 from waagent.extension.run import Extensions
 from waagent.fabric import endpoint, leases
 from waagent.fabric.connection import Connection
@@ -90,6 +92,7 @@ class Daemon:
         self._connection: Connection | None = None
         self._status: StatusReports | None = None
         self._processing: Processing | None = None
+        self._remote_users: RemoteUsers | None = None
         self._serving = False
         self._lock = threading.Lock()
         self._open = False
@@ -111,7 +114,9 @@ class Daemon:
 
     def _boot(self) -> None:
         agent = self._agent
-        agent.system.log.info(f"agent {agent.version} on {agent.guest.id} {agent.guest.version}".rstrip())
+        # compat: the backup extension reads our version from the last such text in the log (extensions.md 11.1)
+        agent.system.log.info(f"Azure Linux Agent Version: {agent.version}")
+        agent.system.log.info(f"this machine runs {agent.guest.id} {agent.guest.version}".rstrip())
         if not agent.guest.known:
             agent.system.log.warning(f"the system {agent.guest.id} is not known; it is taken for {agent.guest.family}")
         boot = Boot(
@@ -206,6 +211,14 @@ class Daemon:
             reports.processed(aggregate)
             scheduler.wake("status")
 
+        self._remote_users = RemoteUsers(
+            agent.system,
+            agent.guest,
+            agent.config,
+            connection.certificates.decrypt_password,
+            agent.random,
+            self._outbox.tell,
+        )
         self._processing = Processing(agent, extensions, lambda work: scheduler.errand("extensions", work), done)
         self._connection = connection
 
@@ -226,6 +239,9 @@ class Daemon:
         if self._status is None or self._processing is None:
             return
         self._status.take(refresh.goal_state)
+        if refresh.wire_changed and self._remote_users is not None:
+            self._remote_users.take(refresh.goal_state.remote_access)
+            self.scheduler.wake("remote users")
         if refresh.extensions_changed:
             if not refresh.goal_state.extensions.outdated:
                 self._processing.submit(refresh.goal_state.extensions)
@@ -243,6 +259,8 @@ class Daemon:
         add(Duty("heartbeat", "monitor", self._beat, lambda: HEARTBEAT_PERIOD, delay=5.0))
         add(Duty("legacy events", "monitor", self._event_files.collect_legacy, lambda: LEGACY_PERIOD, delay=LEGACY_PERIOD))
         add(Duty("extension events", "monitor", self._event_files.collect, lambda: etp, delay=etp))
+        if self._remote_users is not None:
+            add(Duty("remote users", "monitor", self._remote_users.look, lambda: REMOTE_USERS_PERIOD))
         watch = agent.config.provisioning
         if watch.monitor_host_name:
             add(Duty("host name", "monitor", self._watch_host_name, lambda: float(watch.monitor_host_name_period)))

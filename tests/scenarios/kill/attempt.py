@@ -1,0 +1,90 @@
+"""One guest of the lab, its agent behind the counting door, and what is left in the guest when it has settled."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fabriclab.guests import adapter
+from fabriclab.journal.entry import Entry
+from fabriclab.journal.journal import Journal
+from fabriclab.scenario import document
+from fabriclab.scenario.lab import Lab, opened
+from fabriclab.scenario.service import Service
+
+HERE = Path(__file__).parent
+TRACE = "/run/kill-trace"
+PATIENCE = 60.0
+AFTERWARDS = 0.5
+"""Seconds after the first status in which an agent may still come to the point at which it dies."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A line of the trace: the thread, its number there, and what was done."""
+
+    lane: str
+    number: int
+    text: str
+
+    @property
+    def point(self) -> str:
+        return f"{self.lane}:{self.number}"
+
+    def __str__(self) -> str:
+        return f"{self.point} {self.text}"
+
+
+@contextmanager
+def lab(scenario: Path, **changes: object) -> Iterator[Lab]:
+    """A lab whose guest is up and whose agent has not been started."""
+    read = replace(document.load(scenario), **changes)  # type: ignore[arg-type]
+    with opened(read, adapter.load(HERE / "adapter.toml"), Journal()) as made:
+        yield made
+
+
+def serve_until(lab: Lab, point: str) -> bool:
+    """Starts an agent that dies at the point; False when it came to its first status without getting there."""
+    environment = {**lab.adapter.environment, "KILL_AT": point}
+    service = Service(lab.guest, replace(lab.adapter, environment=environment), lab.journal)
+    service.start()
+    heard = lab.journal.wait(lambda entry: entry.kind in ("status", "agent-ended"), PATIENCE, lab.journal.last)
+    if heard is None or heard.kind == "status":
+        heard = lab.journal.wait(lambda entry: entry.kind == "agent-ended", AFTERWARDS, lab.journal.last)
+    if heard is None:
+        service.stop()
+        return False
+    assert heard.facts["status"] == -signal.SIGKILL, f"the agent ended by itself: {heard.facts}\n{said(lab)}"
+    return True
+
+
+def serve(lab: Lab) -> None:
+    """Starts the agent and lets it live until it has reported Ready and its first status, then ends it in peace."""
+    seen = lab.journal.last
+    lab.service.start()
+    heard = lab.journal.wait(lambda entry: entry.kind in ("status", "agent-ended"), PATIENCE, seen)
+    assert heard is not None and heard.kind == "status", f"no status was uploaded: {heard}\n{said(lab)}"
+    lab.service.stop()
+
+
+def said(lab: Lab) -> str:
+    return (lab.guest.read("/var/log/waagent.log") or b"").decode("utf-8", "replace")
+
+
+def effects(lab: Lab) -> tuple[Effect, ...]:
+    text = (lab.guest.read(TRACE) or b"").decode("utf-8", "replace")
+    found = []
+    for line in text.splitlines():
+        point, _, what = line.partition(" ")
+        lane, _, number = point.partition(":")
+        found.append(Effect(lane, int(number), what))
+    return tuple(found)
+
+
+def health(entries: tuple[Entry, ...]) -> tuple[str, ...]:
+    """Every health report that the fabric took, in order."""
+    reports = (entry.facts for entry in entries if entry.kind == "health" and not entry.refusal)
+    return tuple(f"{facts.get('state')}/{facts.get('substatus') or ''}" for facts in reports)

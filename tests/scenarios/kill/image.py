@@ -1,0 +1,78 @@
+"""What a guest has become, as one line per path, without what differs from one undisturbed run to the next.
+
+Kind, mode, owner and content of everything that is not as it was before the first start; besides, what no file shows:
+mounts, the host name, whether private and public halves of keys fit, and whether the password is the document's.
+Random or dated by nature, and therefore only compared by kind, mode and owner: keys and certificates, logs, backups of the
+user database, the history of goal states, events and telemetry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from fabriclab.guests.diff import Change
+from fabriclab.guests.sandbox import Sandbox
+
+LOOSE = re.compile(
+    r"/etc/ssh/ssh_host_\w+_key(\.pub)?"
+    r"|/etc/(passwd|shadow|group|gshadow|subuid|subgid)-"
+    r"|/var/log/(waagent\.log|lastlog|wtmp|faillog|azure/.*)"
+    r"|/home/[^/]+/\.ssh/id_rsa(\.pub)?"
+    r"|/var/lib/waagent/.*\.(pem|crt|prv|pub|p7m)"
+    r"|/var/lib/waagent/(Certificates|SharedConfig|HostingEnvironmentConfig|GoalState|ExtensionsConfig)[^/]*"
+    r"|/var/lib/hyperv/\.kvp_pool_1"
+)
+UNTOLD = re.compile(r"/var/lib/waagent/(history|events)/.*")
+_KEY = re.compile(r"\bAAAA[0-9A-Za-z+/=]+")
+
+
+def image(guest: Sandbox, user: str, password: str) -> dict[str, str]:
+    """Path or fact → how it is."""
+    lines = {named(change.path): line(guest, change) for change in guest.changes() if not UNTOLD.fullmatch(change.path)}
+    lines["the host name"] = guest.shell("hostname").output.strip()
+    lines["mounts"] = " ".join(sorted(guest.shell("cut -d' ' -f2 /proc/mounts").output.split()))
+    lines["host keys"] = guest.shell(
+        "cd /etc/ssh && for key in ssh_host_*_key; do "
+        'test "$(ssh-keygen -y -f $key | cut -d" " -f1,2)" = "$(cut -d" " -f1,2 $key.pub)" && echo "$key fits"; done'
+    ).output.strip()
+    lines["the password"] = password_state(guest, user, password)
+    return lines
+
+
+def named(path: str) -> str:
+    return re.sub(r"\b[0-9A-F]{40}\b", "THUMBPRINT", path)
+
+
+def line(guest: Sandbox, change: Change) -> str:
+    after = change.after
+    if after is None:
+        return "removed"
+    plain = f"{after.kind} {after.mode:04o} {after.owner}:{after.group}"
+    if after.kind == "link":
+        return f"{plain} -> {after.target}"
+    if after.kind != "file" or LOOSE.fullmatch(change.path):
+        return plain
+    content = (guest.upper / change.path[1:]).read_bytes().decode("utf-8", "backslashreplace")
+    return f"{plain} {PLAIN.get(change.path, numbered)(content)!r}"
+
+
+def numbered(text: str) -> str:
+    """Keys become numbers in the order in which they are met: the lab's are new in each run."""
+    seen: dict[str, int] = {}
+    return re.sub(_KEY, lambda found: f"KEY-{seen.setdefault(found[0], len(seen) + 1)}", text)
+
+
+def shadow(text: str) -> str:
+    return re.sub(r":\$(\w+)\$[^:]+:\d+:", r":(hash \1):(today):", text)
+
+
+PLAIN: dict[str, Callable[[str], str]] = {"/etc/shadow": shadow}
+
+
+def password_state(guest: Sandbox, user: str, password: str) -> str:
+    field = guest.shell(f"getent shadow {user} | cut -d: -f2").output.strip()
+    if not field.startswith("$6$"):
+        return f"none: {field}"
+    made = guest.run(["openssl", "passwd", "-6", "-salt", field.split("$")[2], "-stdin"], given=password.encode()).output
+    return "is the document's" if made.strip() == field else "is another"
