@@ -64,7 +64,7 @@ def summarize(console: Console, result: Result) -> None:
     table.add_column("seen", overflow="fold")
     for verdict in result.verdicts:
         mark = Text("held", "green") if verdict.held else Text("NOT", "bold red")
-        table.add_row(mark, verdict.text, verdict.detail)
+        table.add_row(mark, Text(verdict.text), Text(verdict.detail))
     console.print(table)
     for name, seconds in result.times.items():
         console.print(f"{seconds:8.3f} s  {name}", highlight=False)

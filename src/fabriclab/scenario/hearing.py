@@ -10,6 +10,7 @@ from fabriclab.journal.entry import Entry
 from fabriclab.scenario.expected import GoalState, Handler, Health, OfJournal, Requests
 
 HEALTH, STATUS = "health", "status"
+SHOWN = 240  # characters of a message
 
 
 @dataclass(frozen=True)
@@ -56,16 +57,22 @@ def message(part: Mapping[str, Any]) -> str:
 
 def health_text(facts: Mapping[str, Any]) -> str:
     said = "/".join(str(facts[key]) for key in ("state", "substatus") if facts.get(key))
-    return f"{said}: {facts['description']}" if facts.get("description") else said
+    return f"{said}: {one_line(str(facts['description']))}" if facts.get("description") else said
+
+
+def one_line(text: str) -> str:
+    """For a line among others: an agent's messages may be long, and hold line breaks."""
+    joined = " ".join(text.split())
+    return joined if len(joined) <= SHOWN else f"{joined[:SHOWN]} …"
 
 
 def handler_text(handler: Mapping[str, Any]) -> str:
     own = f"{handler.get('status')}, code {handler.get('code')}"
-    own += f' "{message(handler)}"' if message(handler) else ""
+    own += f' "{one_line(message(handler))}"' if message(handler) else ""
     extension = settings_status(handler)
     if extension:
         own += f"; extension {extension.get('status')}, code {extension.get('code')}"
-        own += f' "{message(extension)}"' if message(extension) else ""
+        own += f' "{one_line(message(extension))}"' if message(extension) else ""
     return own
 
 
@@ -82,7 +89,7 @@ def _health(what: Health, entries: Sequence[Entry]) -> Seen:
         ):
             return Seen(not what.absent, health_text(facts), entry)
         last = f"last: {health_text(facts)}"
-    return Seen(True if what.absent else None, last)
+    return Seen(True) if what.absent else Seen(None, last)
 
 
 def _handler(what: Handler, entries: Sequence[Entry]) -> Seen:

@@ -1,5 +1,6 @@
 """A scenario's lab, opened: namespaces, fabric, guest and agent, made from scenario and adapter, all ended at the end."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from fabriclab.scenario.medium import Medium, Thumbprint
 from fabriclab.scenario.service import Service
 
 DRIVE = "sr0"
+POOL = "var/lib/hyperv/.kvp_pool_1"
+POOL_LIMIT = 1 << 22
 GATEWAY = Machine().gateway
 _GUEST = "guest"
 
@@ -87,7 +90,8 @@ def opened(scenario: Scenario, adapter: Adapter, journal: Journal) -> Iterator[L
         try:
             files = scenario.medium.files(key, _thumbprints(fabric)) if not scenario.medium.delay else None
             guest = _boot(scenario, adapter, space, base, files)
-            journal.add("guest", f"guest up: {_described(scenario, adapter)}", who=LAB)
+            journal.add("guest", f"guest up: {_described(scenario, adapter, base)}", who=LAB)
+            fabric.before_health = lambda: _read_pool(guest)
             lab = Lab(scenario, adapter, journal, fabric, guest, Service(guest, adapter, journal), key)
             try:
                 yield lab
@@ -133,10 +137,20 @@ def _note_interface(guest: Sandbox) -> None:
     )
 
 
+def _read_pool(guest: Sandbox) -> bytes | None:
+    """The key-value pool as the host sees it when a health report comes. What the guest made a link of is not followed."""
+    try:
+        descriptor = os.open(guest.upper / POOL, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(POOL_LIMIT)
+
+
 def _thumbprints(fabric: Fabric) -> Thumbprint:
     return lambda name: fabric.keys.named(name, fabric.world.certificates).thumbprint
 
 
-def _described(scenario: Scenario, adapter: Adapter) -> str:
-    root = "this machine's root" if adapter.root == "machine" else f"a Debian {adapter.suite} root"
+def _described(scenario: Scenario, adapter: Adapter, base: Path) -> str:
+    root = "this machine's root" if base == Path("/") else f"a Debian {adapter.suite} root"
     return f"{scenario.machine.hostname} on {root}, {scenario.medium.text()}"

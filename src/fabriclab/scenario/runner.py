@@ -106,9 +106,10 @@ class Runner:
             self._schedule.mark(step.name, before)
 
     def _consider(self, one: Expectation) -> None:
+        of_journal = isinstance(one.what, _OF_JOURNAL)
         seen = self._look(one)
-        is_last = self._journal.elapsed() >= self._schedule.deadline(one)
-        final = isinstance(one.what, _OF_JOURNAL) and seen.held is False
+        is_last = self._journal.elapsed() >= self._schedule.deadline(one) or (of_journal and self._nobody_speaks())
+        final = of_journal and seen.held is False
         waits_for_end = isinstance(one.what, Requests | Health) and one.what.bounds and one.at != END and not is_last
         if seen.held and not waits_for_end:
             detail = f"at {seen.entry.since:.3f} s" if seen.entry is not None else seen.detail
@@ -138,6 +139,10 @@ class Runner:
             return inspection.inspect(what, self._lab.guest)
         except (ControlError, GuestTimeout) as problem:
             return Seen(None, str(problem))
+
+    def _nobody_speaks(self) -> bool:
+        """Whether the agent has ended by itself and no step will start it again."""
+        return self._lab.service.status is not None and not self._schedule.steps
 
     def _give_up(self, lost: Step | Expectation) -> None:
         self._schedule.lose(lost.name)

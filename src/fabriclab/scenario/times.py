@@ -57,11 +57,13 @@ def measure(entries: Sequence[Entry], handlers: Mapping[str, Enabled]) -> dict[s
         later = [entry for entry in entries if entry.number > published.number]
         success = _first(later, _has_success)
         spans[PACKAGE] = _between(published, _first(later, _is_package))
-        if success is not None and handlers:
-            name = next((name for name in _successful(success) if name in handlers), None)
-            if name is not None:
-                spans[ENABLE] = handlers[name].began - published.wall.timestamp()
-                spans[UPLOAD] = success.wall.timestamp() - handlers[name].ended
+        if success is not None:
+            uploaded = success.wall.timestamp()
+            # An enable that ran again later has left only the times of its last run.
+            known = [handlers[name] for name in _successful(success) if name in handlers and handlers[name].ended <= uploaded]
+            if known:
+                spans[ENABLE] = min(one.began for one in known) - published.wall.timestamp()
+                spans[UPLOAD] = uploaded - max(one.ended for one in known)
         spans[SUCCESS] = _between(published, success)
     return {name: round(seconds, 4) for name, seconds in spans.items() if seconds is not None}
 
