@@ -145,6 +145,7 @@ def _offer_media(root: str, media: list[list[str]]) -> None:
         for name in os.listdir(source):
             with open(f"{source}/{name}", "rb") as given, open(f"{place}/{name}", "wb") as made:
                 made.write(given.read())
+                os.fchmod(made.fileno(), 0o444)
         kernel.mount("none", place, flags=kernel.REMOUNT | kernel.BIND | kernel.READ_ONLY | kernel.NO_SUID | kernel.NO_DEVICES)
 
 

@@ -39,12 +39,27 @@ def labs(proc: Path = Path("/proc")) -> tuple[Lab, ...]:
     return tuple(found)
 
 
+def may_enter(process: int) -> bool:
+    """Whether this user may: root may enter every lab, others only one that they run themselves."""
+    try:
+        _user_namespace(process)
+    except PermissionError:
+        return False
+    return os.geteuid() == 0 or _user_namespace(process) != _user_namespace("self")
+
+
 def entering(process: int, command: list[str], *, guest: bool) -> list[str]:
     """The command line that runs `command` inside the namespaces of `process`."""
     inside = ["--mount", "--net", "--pid", *(["--uts", "--ipc", "--root"] if guest else [])]
+    if _user_namespace(process) != _user_namespace("self"):
+        inside.append("--user")
     kept = [f"{name}={os.environ[name]}" for name in ("TERM", "LANG") if name in os.environ]
     environment = ["env", "--chdir=/", "-i", f"PATH={STANDARD_PATH}", "HOME=/root", *kept]
     return ["nsenter", "--target", str(process), *inside, "--", *environment, *command]
+
+
+def _user_namespace(process: int | str) -> str:
+    return os.readlink(f"/proc/{process}/ns/user")
 
 
 def _status(path: Path) -> dict[str, str]:
