@@ -1,0 +1,134 @@
+"""Serving goal states on one connection: what takes each of them, and the duties that go with it.
+
+Built in the fabric's lane as soon as the wire server is found; nothing of it runs before provisioning is over.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+from waagent.daemon.agent import Agent
+from waagent.daemon.event_files import LEGACY_PERIOD, EventFiles
+from waagent.daemon.outbox import Outbox
+from waagent.daemon.processing import Processing
+from waagent.daemon.schedule import Duty, Scheduler
+from waagent.daemon.status_reports import StatusReports
+from waagent.duties import hostname
+from waagent.duties.remote_users import PERIOD as REMOTE_USERS_PERIOD
+from waagent.duties.remote_users import RemoteUsers
+from waagent.extension.run import Extensions
+from waagent.fabric.connection import Connection
+from waagent.fabric.goal_state import Refresh
+from waagent.fabric.heartbeat import beat
+from waagent.model.event import Operation
+from waagent.model.status import GoalStateAggregate
+from waagent.report import status, telemetry
+
+HEARTBEAT_PERIOD = 60.0
+AGENT_HEARTBEAT_PERIOD = 1800.0
+
+
+class Serving:
+    """``refetch`` asks for a complete goal state; ``failures`` counts the updates that failed so far."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        scheduler: Scheduler,
+        connection: Connection,
+        outbox: Outbox,
+        refetch: Callable[[], object],
+        failures: Callable[[], int],
+    ) -> None:
+        self._agent = agent
+        self._scheduler = scheduler
+        self._connection = connection
+        self._outbox = outbox
+        self._failures = failures
+        self._identity = str(uuid.uuid4())
+        self._beats = 0
+        self._begun = False
+        extensions = Extensions(
+            agent.system,
+            agent.config,
+            agent.paths,
+            agent.guest,
+            connection.new_packages(),
+            agent_version=agent.version,
+            wire_endpoint=lambda: connection.address,
+            tell=outbox.tell,
+            known_features=status.known_features(agent.config),
+            changed=lambda: scheduler.wake("status"),
+        )
+        self._status = StatusReports(
+            agent,
+            connection,
+            extensions,
+            outbox.tell,
+            refetch=refetch,
+            uploaded=lambda: scheduler.errand("fabric", connection.reader.status_reported),
+        )
+        self._processing = Processing(agent, extensions, lambda work: scheduler.errand("extensions", work), self._processed)
+        self._remote_users = RemoteUsers(
+            agent.system, agent.guest, agent.config, connection.certificates.decrypt_password, agent.random, outbox.tell
+        )
+        self._event_files = EventFiles(agent, outbox, lambda: not agent.system.clock.pause(0.0))
+
+    @property
+    def converged(self) -> bool:
+        return self._status.converged
+
+    def take(self, refresh: Refresh) -> None:
+        """Obey a complete goal state: report on it, run what is new, and begin the duties with the first one."""
+        wanted = refresh.goal_state.extensions
+        self._status.take(refresh.goal_state)
+        if refresh.wire_changed:
+            self._remote_users.take(refresh.goal_state.remote_access)
+            self._scheduler.wake("remote users")
+        if refresh.extensions_changed:
+            if not wanted.outdated:
+                self._processing.submit(wanted)
+            self._scheduler.wake("status")
+        if not self._begun:
+            self._begun = True
+            self._begin()
+
+    def _processed(self, aggregate: GoalStateAggregate) -> None:
+        self._status.processed(aggregate)
+        self._scheduler.wake("status")
+
+    def _begin(self) -> None:
+        agent, add = self._agent, self._scheduler.add
+        self._event_files.prepare()
+        etp = float(agent.config.debug.etp_collection_period)
+        add(Duty("status", "status", self._status.report, self._status.period))
+        add(Duty("heartbeat", "monitor", self._beat, lambda: HEARTBEAT_PERIOD, delay=5.0))
+        add(Duty("agent heartbeat", "monitor", self._tell_heartbeat, lambda: AGENT_HEARTBEAT_PERIOD, AGENT_HEARTBEAT_PERIOD))
+        add(Duty("legacy events", "monitor", self._event_files.collect_legacy, lambda: LEGACY_PERIOD, LEGACY_PERIOD))
+        add(Duty("extension events", "monitor", self._event_files.collect, lambda: etp, etp))
+        add(Duty("remote users", "monitor", self._remote_users.look, lambda: REMOTE_USERS_PERIOD))
+        watch = agent.config.provisioning
+        if watch.monitor_host_name:
+            add(Duty("host name", "monitor", self._watch_host_name, lambda: float(watch.monitor_host_name_period)))
+
+    # -- the monitor lane
+
+    def _beat(self) -> None:
+        connection, system = self._connection, self._agent.system
+        for observation in beat(system, connection.wire, connection.host, connection.imds, connection.signals):
+            message = f'{{"name": "{observation.name}", "description": "{observation.description}"}}'
+            self._outbox.tell(Operation("HealthObservation", False, message, system.clock.now()))
+
+    def _watch_host_name(self) -> None:
+        hostname.run(self._agent.system, self._agent.guest, self._agent.paths, self._outbox.tell)
+
+    def _tell_heartbeat(self) -> None:
+        agent = self._agent
+        self._beats += 1
+        updates = status.updates_wanted(agent.config)
+        text = telemetry.heartbeat_text(self._beats, self._identity, self._failures(), updates=updates, rsm=False)
+        self._outbox.tell(Operation("HeartBeat", True, text, agent.system.clock.now()))
+        errors = telemetry.http_errors_text(self._connection.exchange.take_errors())
+        if errors is not None:
+            self._outbox.tell(Operation("HttpErrors", False, errors, agent.system.clock.now()))
