@@ -136,6 +136,6 @@ def test_a_changed_id_forgets_the_state_and_keeps_users_names_and_handler_state(
     found = [action.path for action in deprovision.changed_id_plan(debian.DEBIAN, paths, names) if isinstance(action, Remove)]
     assert f"{paths.lib}/Microsoft.Azure.Ext-1.2.3/config/HandlerStatus" in found
     assert not [
-        path for path in found if "WALinuxAgent-2" in path or "a-b-1.0" in path or "HandlerState" == path.rpartition("/")[2]
+        path for path in found if "WALinuxAgent-2" in path or "a-b-1.0" in path or path.rpartition("/")[2] == "HandlerState"
     ]
     assert not [path for path in found if "resolv" in path or "ssh" in path]

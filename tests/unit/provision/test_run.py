@@ -270,6 +270,6 @@ def test_a_document_that_does_not_parse_is_a_provisioning_failure_and_keeps_the_
     machine = Machine()
     machine.files.put_other("/dev/sr0").put("/proc/mounts", "/dev/sr0 /media/cd udf ro 0 0\n")
     machine.files.put("/media/cd/ovf-env.xml", "<Environment/>")
-    with pytest.raises(ProvisionFailure, match="^reading the provisioning document: "):
+    with pytest.raises(ProvisionFailure, match=r"^reading the provisioning document: "):
         run.read_document(machine.system, DEBIAN, machine.config, machine.paths)
     assert not machine.files.exists(machine.paths.ovf_env)
