@@ -150,7 +150,7 @@ def watch(system: System, journal: Journal, entry: Entry, tick: Callable[[], obj
 def _kill_found(system: System, journal: Journal, entry: Entry) -> Result:
     pid = journal.pid(entry)
     journal.mark_killed(entry)
-    system.commands.run(["/bin/sh", "-c", f"kill -9 -- -{pid}"], timeout=10, ok=None)
+    system.commands.run(["/bin/sh", "-c", f"kill -s KILL -- -{pid}"], timeout=10, ok=None)
     system.clock.pause(_LOOKS[0])
     stuck = pid is not None and alive(system, pid, entry.token)
     return Result(None, capture.formatted(b"", b""), entry.timeout, stuck=stuck, found=True)

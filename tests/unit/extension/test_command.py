@@ -289,6 +289,7 @@ def test_a_found_command_is_killed_at_its_own_timeout(bench: Bench) -> None:
     entry = bench.journal.open(key="install", word="install", version="1.0.0", extension=None, timeout=0.2)
     left = subprocess.Popen(["/bin/sh", "-c", "sleep 60; :", entry.directory], start_new_session=True)
     try:
+        assert eventually(lambda: entry.token in Path(f"/proc/{left.pid}/cmdline").read_text())
         (Path(entry.directory) / "claim").write_text(f"{left.pid}\n")
         result = bench.run()
         assert result.found and result.exit_code is None
