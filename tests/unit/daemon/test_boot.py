@@ -1,0 +1,200 @@
+"""From the start of the daemon to its reports: who provisions, what was done before, what is said to the fabric."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from unit.fakes import FrozenClock, ListLog, MemoryFiles, ScriptedCommands, system
+from waagent.config.parse import parse
+from waagent.config.paths import Paths
+from waagent.daemon.boot import Boot, needs_certificates
+from waagent.daemon.reports import Reports
+from waagent.guest.families.debian import DEBIAN
+from waagent.model.event import Operation
+from waagent.model.failure import HttpFailure, StatusFailure
+from waagent.model.health import READY, STARTING, HealthReport
+from waagent.model.ovf import KeyPair, OvfEnvironment, PublicKey
+
+STORED = "D0DF4C54-4ECB-4A4B-9954-5BDF3ED5C3B8"
+UUID = "544CDFD0-CB4E-4B4A-9954-5BDF3ED5C3B8"
+
+
+class Said:
+    """Stands for ``Reports``; what is said is delivered at once."""
+
+    def __init__(self, owed: bool = False) -> None:
+        self.reports: list[HealthReport] = []
+        self.owed = owed
+
+    def owe(self) -> None:
+        self.owed = True
+
+    def is_owed(self) -> bool:
+        return self.owed
+
+    def say(self, health: HealthReport) -> None:
+        self.reports.append(health)
+
+    def say_fingerprint(self, fingerprint: str | None) -> None: ...
+
+
+class Machine:
+    def __init__(self, configuration: str = "", *, cloud_init: bool = False, owed: bool = False) -> None:
+        self.config, _ = parse(configuration)
+        self.paths = Paths.of(self.config)
+        self.files, self.log, self.clock = MemoryFiles(), ListLog(), FrozenClock()
+        self.files.put("/sys/class/dmi/id/product_uuid", f"{UUID}\n").put("/var/lib/waagent/.keep", "").put("/dev/.keep", "")
+        self.commands = ScriptedCommands(installed=["systemctl"])
+        answer = "enabled\n" if cloud_init else "disabled\n"
+        self.commands.on("systemctl", "is-enabled", "cloud-init-local.service", stdout=answer)
+        agent: Any = SimpleNamespace(
+            system=system(files=self.files, log=self.log, clock=self.clock, commands=self.commands),
+            config=self.config,
+            paths=self.paths,
+            guest=DEBIAN,
+            random=lambda count: bytes(count),
+        )
+        self.said: Any = Said(owed)
+        self.events: list[Operation] = []
+        self.searches: list[str] = []
+        self.boot = Boot(agent, self.said, self.events.append, lambda: self.searches.append("begun"), lambda: None)
+
+    @property
+    def marker(self) -> str | None:
+        content = self.files.read_if_there(self.paths.provisioned)
+        return None if content is None else content.decode()
+
+
+def test_without_any_proof_and_without_a_medium_this_is_not_azure_and_nothing_is_said() -> None:
+    machine = Machine()
+    machine.clock.ends_after_pauses = 1
+    assert machine.boot.run(None) is False
+    assert (machine.said.reports, machine.searches, machine.marker) == ([], [], None)
+
+
+def test_a_provisioned_machine_without_proof_is_left_alone_without_a_look_at_drives() -> None:
+    machine = Machine()
+    machine.files.put(machine.paths.provisioned, STORED)
+    assert machine.boot.run(None) is False
+    assert machine.clock.pauses == []
+
+
+@pytest.mark.parametrize("setting", ["Provisioning.Enabled=n\n", "Provisioning.Agent=disabled\n"])
+def test_where_nobody_provisions_the_marker_is_written_and_ready_is_said_at_every_start(setting: str) -> None:
+    machine = Machine(setting)
+    for _ in range(2):
+        assert machine.boot.run("its tag") is True
+    assert machine.said.reports == [READY, READY]
+    assert machine.marker == STORED
+
+
+def test_a_machine_provisioned_before_says_nothing() -> None:
+    machine = Machine()
+    machine.files.put(machine.paths.provisioned, STORED)
+    assert machine.boot.run("its tag") is True
+    assert (machine.said.reports, machine.searches) == ([], ["begun"])
+
+
+def test_a_ready_that_was_never_delivered_is_said_at_the_next_start() -> None:
+    machine = Machine(owed=True)
+    machine.files.put(machine.paths.provisioned, UUID.lower())
+    machine.boot.run("its tag")
+    assert machine.said.reports == [READY]
+
+
+def test_a_copy_of_a_machine_forgets_the_other_one_and_provisions_nobody() -> None:
+    machine = Machine()
+    machine.files.put(machine.paths.provisioned, "11111111-2222-4333-8444-555555555555")
+    machine.files.put(machine.paths.published_hostname, "the-other")
+    machine.files.put(machine.paths.ovf_env, "kept")
+    machine.boot.run("its tag")
+    assert (machine.said.reports, machine.marker) == ([READY], STORED)
+    assert not machine.files.exists(machine.paths.published_hostname) and machine.files.exists(machine.paths.ovf_env)
+    assert "not generalized" in machine.log.of("warning")[0]
+
+
+def test_two_provisioners_are_a_failure_that_is_reported_and_leaves_no_marker() -> None:
+    machine = Machine("Provisioning.Agent=waagent\n", cloud_init=True)
+    assert machine.boot.run("its tag") is True
+    (report,) = machine.said.reports
+    assert (report.state, report.substatus) == ("NotReady", "ProvisioningFailed")
+    assert "cloud-init is enabled" in (report.description or "")
+    assert machine.marker is None
+    assert [(event.operation, event.success) for event in machine.events] == [("Provision", False)]
+
+
+def test_a_machine_without_its_medium_reports_why_before_it_goes_on() -> None:
+    machine = Machine()
+    machine.clock.ends_after_pauses = 1
+    assert machine.boot.run("its tag") is True
+    (report,) = machine.said.reports
+    assert "medium" in (report.description or "") and machine.marker is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "pairs", "expected"),
+    [
+        ((), (), False),
+        ((PublicKey("/p", value="ssh-rsa A"),), (), False),
+        ((PublicKey("/p", value="ssh-rsa A", fingerprint="AB"),), (), False),
+        ((PublicKey("/p", fingerprint="AB"),), (), True),
+        ((), (KeyPair("/p", "AB"),), True),
+    ],
+)
+def test_only_a_key_by_fingerprint_waits_for_the_certificates(
+    keys: tuple[PublicKey, ...], pairs: tuple[KeyPair, ...], expected: bool
+) -> None:
+    assert needs_certificates(OvfEnvironment("h", "u", public_keys=keys, key_pairs=pairs)) is expected
+
+
+class Wire:
+    def __init__(self, *failures: Exception | None) -> None:
+        self.failures = list(failures)
+        self.taken: list[tuple[str, str]] = []
+
+    def report_health(self, health: HealthReport, goal_state: str) -> None:
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is not None:
+            raise failure
+        self.taken.append((health.state, goal_state))
+
+    def goal_state(self) -> tuple[str, bytes]:
+        return "fresh identity", b""
+
+
+def reports(wire: Wire) -> tuple[Reports, MemoryFiles, list[str]]:
+    files = MemoryFiles()
+    files.put("/var/lib/waagent/.keep", "")
+    agent: Any = SimpleNamespace(system=system(files=files), paths=Paths.of(parse("")[0]))
+    connection = SimpleNamespace(wire=wire)
+    search: Any = SimpleNamespace(wait=lambda: SimpleNamespace(connection=connection), goal_state=lambda: "known identity")
+    order: list[str] = []
+    return Reports(agent, search, lambda work: work(), before=lambda health: order.append(health.state)), files, order
+
+
+def test_a_report_whose_identity_is_stale_is_repeated_once_with_a_fresh_one() -> None:
+    wire = Wire(StatusFailure(410, "gone"))
+    said, _, order = reports(wire)
+    said.say(READY)
+    assert wire.taken == [("Ready", "fresh identity")]
+    assert order == ["Ready"]
+
+
+def test_a_ready_is_owed_until_the_fabric_took_it() -> None:
+    wire = Wire(HttpFailure("timeout", "no answer"))
+    said, files, _ = reports(wire)
+    said.owe()
+    said.say(STARTING)
+    assert said.is_owed()
+    said.say(READY)
+    assert not said.is_owed() and not files.exists("/var/lib/waagent/ready_unsent")
+    assert wire.taken == [("Ready", "known identity")]
+
+
+def test_who_waits_for_a_report_learns_of_its_failure() -> None:
+    said, _, _ = reports(Wire(HttpFailure("timeout", "no answer")))
+    with pytest.raises(HttpFailure):
+        said.say_now(READY)
