@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable
 
 from waagent import __version__
@@ -18,16 +17,25 @@ from waagent.system.port import System
 from waagent.system.real import console
 from waagent.system.real.clock import RealClock
 from waagent.system.real.commands import RealCommands
+from waagent.system.real.ending import Ending
 from waagent.system.real.files import RealFiles
 from waagent.system.real.http import UrllibHttp
 from waagent.system.real.sockets import RealSockets
 
+Door = Callable[[System], System]
+"""Puts something between the agent and its machine: a test that counts what the agent does, and ends it there."""
 
-def build(config: Config, ending: threading.Event, log: Callable[[RealFiles, RealClock], AgentLog]) -> System:
+
+def open_door(system: System) -> System:
+    """Nothing in between."""
+    return system
+
+
+def build(config: Config, ending: Ending, log: Callable[[RealFiles, RealClock], AgentLog]) -> System:
     """The door to this machine, as the configuration wants it."""
-    files, clock = RealFiles(), RealClock(ending)
+    files, clock = RealFiles(ending=ending), RealClock(ending)
     http = UrllibHttp(f"WALinuxAgent/{__version__}", proxy_host=config.http_proxy.host, proxy_port=config.http_proxy.port)
-    return System(files, RealCommands(), http, clock, RealSockets(), log(files, clock))
+    return System(files, RealCommands(), http, clock, RealSockets(ending), log(files, clock))
 
 
 def load(invocation: Invocation) -> tuple[Config, tuple[str, ...], str]:
@@ -59,13 +67,13 @@ def start(invocation: Invocation) -> int:
     return 0
 
 
-def deprovision(invocation: Invocation) -> int:
+def deprovision(invocation: Invocation, door: Door = open_door) -> int:
     """``-deprovision``, ``-deprovision+user``. The log is one of the things that go, so that only the terminal is told."""
     from waagent.cli import deprovision as verb
     from waagent.guest import detect
 
     config, remarks, _ = load(invocation)
-    system = build(config, threading.Event(), lambda files, clock: AgentLog(files, clock, None))
+    system = door(build(config, Ending(), lambda files, clock: AgentLog(files, clock, None)))
     for remark in remarks:
         print(f"waagent: {remark}", file=sys.stderr)
     kernel = os.uname()
@@ -80,7 +88,7 @@ def deprovision(invocation: Invocation) -> int:
     )
 
 
-def daemon(invocation: Invocation) -> int:
+def daemon(invocation: Invocation, door: Door = open_door) -> int:
     """``-daemon``: serve until SIGTERM."""
     from waagent.daemon import supervise
     from waagent.daemon.agent import Agent
@@ -89,7 +97,7 @@ def daemon(invocation: Invocation) -> int:
 
     config, remarks, _ = load(invocation)
     paths = Paths.of(config)
-    ending = threading.Event()
+    ending = Ending()
     verbose = config.logs.verbose or "verbose" in invocation.flags
     first_boot = not os.path.exists(paths.provisioned)  # noqa: PTH110
     loud = console.write if config.logs.console and first_boot else None
@@ -103,7 +111,7 @@ def daemon(invocation: Invocation) -> int:
     def quiet() -> None:
         logs[0].console = None
 
-    system = build(config, ending, log)
+    system = door(build(config, ending, log))
     for remark in remarks:
         system.log.warning(remark)
     guest = detect.detect(system.files, os.uname().sysname, os.uname().release)

@@ -35,6 +35,16 @@ class FileFacts:
     target: str | None = None
 
 
+class Watch(Protocol):
+    """A wait for changes. Open it, look, then wait: nothing that changes after the opening is missed."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for a change, at most so many seconds; look again in any case. False at once when the program is ending."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Files(Protocol):
     """Files of the guest. Reads follow links inside the root; changes never follow a link in the last component.
 
@@ -87,6 +97,10 @@ class Files(Protocol):
 
     def space(self, path: str) -> int:
         """Bytes free for root on the file system of ``path``."""
+        ...
+
+    def watch(self, directories: Sequence[str], *, writes: bool = True) -> Watch:
+        """Watch entries come and go in directories and, with ``writes``, files being written; they may be missing yet."""
         ...
 
     def real_path(self, path: str) -> str:
@@ -217,6 +231,10 @@ class Sockets(Protocol):
 
     def interfaces(self) -> tuple[tuple[str, bytes], ...]:
         """Names and hardware addresses of the non-loopback interfaces."""
+        ...
+
+    def watch_links(self) -> Watch:
+        """Watch network links come, go, and change their state."""
         ...
 
     def host_name(self) -> str: ...

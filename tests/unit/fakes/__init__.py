@@ -18,11 +18,15 @@ __all__ = ["FakeSockets", "FrozenClock", "ListLog", "MemoryFiles", "ReplayHttp",
 def system(**parts: Any) -> System:
     """A ``System`` of fakes; pass the prepared ones by name (``files=``, ``commands=``, ``http=``, ``clock=``, …)."""
     clock = parts.get("clock") or FrozenClock()
+    files = parts.get("files") or MemoryFiles(now=lambda: clock.now().timestamp())
+    sockets = parts.get("sockets") or FakeSockets()
+    for waited in (files, sockets):
+        waited.pause = lambda seconds: clock.pause(seconds)
     return System(
-        files=parts.get("files") or MemoryFiles(now=lambda: clock.now().timestamp()),
+        files=files,
         commands=parts.get("commands") or ScriptedCommands(),
         http=parts.get("http") or ReplayHttp(),
         clock=clock,
-        sockets=parts.get("sockets") or FakeSockets(),
+        sockets=sockets,
         log=parts.get("log") or ListLog(),
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from unit.fakes.watch import FakeWatch
 from waagent.model.failure import SystemFailure
 from waagent.system import pattern as patterns
 from waagent.system.port import FileFacts, Kind
@@ -49,6 +50,8 @@ class MemoryFiles:
         self._now = now
         self._space = space
         self._broken: dict[str, str] = {}
+        self._later: list[tuple[float, Callable[[], object]]] = []
+        self.pause: Callable[[float], bool] = lambda seconds: True
         self.changes: list[str] = []
         self.synced: list[str] = []
         for path, content in (tree or {}).items():
@@ -100,7 +103,16 @@ class MemoryFiles:
         visit(below.rstrip("/"), node)
         return seen
 
+    def later(self, seconds: float, change: Callable[[], object]) -> MemoryFiles:
+        """Something happens after so many seconds of waiting for changes; it ends the wait."""
+        self._later.append((seconds, change))
+        self._later.sort(key=lambda one: one[0])
+        return self
+
     # the port
+
+    def watch(self, directories: Sequence[str], *, writes: bool = True) -> FakeWatch:
+        return FakeWatch(self._later, lambda seconds: self.pause(seconds))
 
     def facts(self, path: str) -> FileFacts | None:
         self._guard("look at", path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from unit.fakes.watch import FakeWatch
+
 
 class FakeSockets:
     def __init__(
@@ -18,6 +20,17 @@ class FakeSockets:
         self._interfaces = interfaces
         self._host_name = host_name
         self._local_address = local_address
+        self._later: list[tuple[float, Callable[[], object]]] = []
+        self.pause: Callable[[float], bool] = lambda seconds: True
+
+    def later(self, seconds: float, change: Callable[[], object]) -> FakeSockets:
+        """Something happens to the links after so many seconds of waiting for it; it ends the wait."""
+        self._later.append((seconds, change))
+        self._later.sort(key=lambda one: one[0])
+        return self
+
+    def watch_links(self) -> FakeWatch:
+        return FakeWatch(self._later, lambda seconds: self.pause(seconds))
 
     def broadcast(self, packet: bytes, *, interface: str, timeout: float, accept: Callable[[bytes], bool]) -> bytes | None:
         self.sent.append((interface, packet))

@@ -12,14 +12,15 @@ import io
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
 from waagent.model.failure import SystemFailure
 from waagent.system import pattern as patterns
-from waagent.system.port import FileFacts, Kind
+from waagent.system.port import FileFacts, Kind, Watch
 from waagent.system.real import trees, walk
+from waagent.system.real.ending import Ending
 from waagent.system.real.locks import both
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -30,10 +31,11 @@ _NAME_LIMIT = 230
 
 
 class RealFiles:
-    """``root`` is put in front of every path, and no link leads out of it."""
+    """``root`` is put in front of every path, and no link leads out of it. ``ending`` ends every watch."""
 
-    def __init__(self, root: str = "/") -> None:
+    def __init__(self, root: str = "/", ending: Ending | None = None) -> None:
         self._root = root.rstrip("/") or "/"
+        self._ending = ending or Ending()
         self._locks = tuple(threading.Lock() for _ in range(8))
 
     # reading
@@ -98,6 +100,11 @@ class RealFiles:
             finally:
                 os.close(handle)
         return figures.f_bfree * figures.f_frsize
+
+    def watch(self, directories: Sequence[str], *, writes: bool = True) -> Watch:
+        from waagent.system.real import watch
+
+        return watch.directories(self._ending, [self.real_path(directory) for directory in directories], writes=writes)
 
     def real_path(self, path: str) -> str:
         return path if self._root == "/" else self._root + path

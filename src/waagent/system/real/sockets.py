@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 
 from waagent.model.failure import SystemFailure
+from waagent.system.port import Watch
+from waagent.system.real.ending import Ending
 
 _SERVER = ("255.255.255.255", 67)
 _CLIENT_PORT = 68
@@ -21,6 +23,11 @@ _REPLY_LIMIT = 4096
 
 
 class RealSockets:
+    """``ending`` ends every watch."""
+
+    def __init__(self, ending: Ending | None = None) -> None:
+        self._ending = ending or Ending()
+
     def broadcast(self, packet: bytes, *, interface: str, timeout: float, accept: Callable[[bytes], bool]) -> bytes | None:
         """Errors: ``SystemFailure`` when the packet cannot be sent (port 68 busy, no such interface, network down)."""
         end = time.monotonic() + timeout
@@ -38,6 +45,11 @@ class RealSockets:
 
     def interfaces(self) -> tuple[tuple[str, bytes], ...]:
         return tuple((name, mac) for name in _names() if (mac := _hardware_address(name)) is not None)
+
+    def watch_links(self) -> Watch:
+        from waagent.system.real import watch
+
+        return watch.links(self._ending)
 
     def host_name(self) -> str:
         return socket.gethostname()
