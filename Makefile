@@ -47,4 +47,5 @@ deb: ## build dist/waagent_<version>_all.deb (installs the Debian build packages
 	@bash packaging/deb/build.sh
 
 clean: ## remove what the other targets made
+	@! test -d .lab || test $$(id -u) = 0 || unshare --user --map-root-user --map-auto rm -rf .lab # roots of user namespaces
 	@rm -rf .venv .lab build dist .mypy_cache .ruff_cache .pytest_cache
