@@ -1,12 +1,13 @@
-"""The command line of the lab: fabriclab run · up · shell · scenarios.
+"""The command line of the lab: fabriclab run · up · shell · scenarios · bench.
 
-Exit statuses: 0 every expectation held, 1 one did not or the lab failed, 2 the scenario, agent or command line is bad (one
-sentence says file, key and reason), 130 interrupted.
+Exit statuses: 0 every expectation held (of bench: every run came to its end), 1 one did not or the lab failed, 2 the scenario,
+agent or command line is bad (one sentence says file, key and reason), 130 interrupted.
 """
 
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from fabriclab.guests import rootless
@@ -57,6 +58,17 @@ def parser() -> argparse.ArgumentParser:
     shell.add_argument("command", nargs="*", metavar="COMMAND", help="instead of a shell")
     shell.set_defaults(do=_shell)
 
+    bench = verbs.add_parser("bench", help="agents side by side in the same lab: times, memory, requests")
+    bench.add_argument(
+        "--agents", default="ours,debian", metavar="A,B", help="as for run; the first is compared with the second"
+    )
+    bench.add_argument("--runs", type=_from(1, int), default=3, metavar="N", help="first boots of each, in turns (default: 3)")
+    bench.add_argument("--idle", type=_from(1, float), default=60.0, metavar="SECONDS", help="idle time per run (default: 60)")
+    bench.add_argument("--publish", type=_from(1, int), default=8, metavar="N", help="goal states per run (default: 8)")
+    bench.add_argument("--seed", type=int, default=1, help="of the moments at which they are published (default: 1)")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write every measured value there")
+    bench.set_defaults(do=_bench, boots=True)
+
     scenarios = verbs.add_parser("scenarios", help="list the scenarios that come with the lab")
     scenarios.set_defaults(do=_scenarios)
     return top
@@ -80,10 +92,28 @@ def _shell(options: argparse.Namespace) -> int:
     return shell(options.where, options.lab, options.command)
 
 
+def _bench(options: argparse.Namespace) -> int:
+    from fabriclab.cli.bench import bench
+    from fabriclab.scenario.measure import Conditions
+
+    return bench(options.agents, options.runs, Conditions(options.idle, options.publish, options.seed), options.json)
+
+
 def _scenarios(options: argparse.Namespace) -> int:
     from fabriclab.cli.run import list_scenarios
 
     return list_scenarios()
+
+
+def _from(least: int, kind: Callable[[str], float]) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = kind(text)
+        if not least <= value < float("inf"):
+            raise ValueError(text)
+        return value
+
+    number.__name__ = f"number from {least}"  # what argparse says of a value that does not fit
+    return number
 
 
 def refuse(text: str, status: int) -> int:
