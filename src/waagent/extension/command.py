@@ -52,6 +52,7 @@ The scope's shell reads what it is to do from a file, because systemd-run comes 
 failed systemd-run said is cut away.
 """
 
+NOEXEC = "is mounted with noexec"
 _SLICE = 1.0
 """Seconds after which a wait looks up: has a status file changed, does the program end?"""
 _FAREWELL = 2.0
@@ -275,5 +276,5 @@ def _noexec(system: System, place: Place) -> str:
     library = posixpath.dirname(place.base)
     for fields in (line.split() for line in mounts.splitlines()):
         if len(fields) > 3 and "noexec" in fields[3].split(",") and (library + "/").startswith(fields[1].rstrip("/") + "/"):
-            return f"\nWARNING: {fields[1]} is mounted with noexec, which prevents the extension's programs from running"
+            return f"\nWARNING: {fields[1]} {NOEXEC}, which prevents the extension's programs from running"
     return ""

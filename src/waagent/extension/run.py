@@ -71,6 +71,7 @@ class Extensions:
         self._config = config
         self._paths = paths
         self._known_features = known_features
+        self._version = agent_version
         self._root = root
         own = dict({"PATH": PATH} if inherited is None else inherited)
         own["_AZURE_GUEST_AGENT_DAEMON_VERSION_"] = agent_version
@@ -93,6 +94,9 @@ class Extensions:
             return Outcome(on_hold=True)
         unsupported = self._unsupported(wanted)
         if unsupported:
+            text = f"the goal state needs features that this agent lacks: {', '.join(unsupported)}"
+            self._system.log.error(text)
+            self._bench.event("GoalStateUnsupportedFeatures", False, text, name="WALinuxAgent", version=self._version)
             return Outcome(unsupported=unsupported)
         try:
             error = self._work(wanted)

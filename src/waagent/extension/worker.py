@@ -83,6 +83,8 @@ class Worker:
             command.judge(self.system, order, result)
         except CommandFailed as failure:
             self.log.error(str(failure))
+            if command.NOEXEC in failure.reason:
+                self.tell("NoExec", False, failure.reason.splitlines()[-1], order.place)
             self.tell(order.command.operation, False, str(failure), order.place, result.seconds)
             raise
         text = f"Command: {order.line}\n{capture.condensed(result.output)}"
@@ -198,10 +200,16 @@ def mark(bench: Bench, path: str) -> object:
 
 
 def remove(bench: Bench, place: Place) -> None:
-    """Remove a version from the disk, so that half of it is never taken for one. Errors: ``SystemFailure``."""
+    """Remove a version from the disk, so that half of it is never taken for one.
+
+    What still runs in there may write while it goes; the rest is left to the cleanup. Errors: ``SystemFailure``.
+    """
     files = bench.system.files
     for leftover in (place.package, place.draft):
         files.remove(leftover)
     if files.facts(place.base) is not None:
         files.rename(place.base, place.removed)
-    files.remove(place.removed)
+    try:
+        files.remove(place.removed)
+    except SystemFailure as failure:
+        bench.system.log.warning(f"{place.full_name}: {failure.reason}; the next cleanup tries again")
