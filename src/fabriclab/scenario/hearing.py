@@ -60,19 +60,20 @@ def health_text(facts: Mapping[str, Any]) -> str:
     return f"{said}: {one_line(str(facts['description']))}" if facts.get("description") else said
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, shown: int = SHOWN) -> str:
     """For a line among others: an agent's messages may be long, and hold line breaks."""
     joined = " ".join(text.split())
-    return joined if len(joined) <= SHOWN else f"{joined[:SHOWN]} …"
+    return joined if len(joined) <= shown else f"{joined[:shown].rstrip()} …"
 
 
-def handler_text(handler: Mapping[str, Any]) -> str:
+def handler_text(handler: Mapping[str, Any], shown: int = SHOWN) -> str:
+    """Status, code and message of the handler and of its extension; messages cut to `shown` characters."""
     own = f"{handler.get('status')}, code {handler.get('code')}"
-    own += f' "{one_line(message(handler))}"' if message(handler) else ""
+    own += f' "{one_line(message(handler), shown)}"' if message(handler) else ""
     extension = settings_status(handler)
     if extension:
         own += f"; extension {extension.get('status')}, code {extension.get('code')}"
-        own += f' "{one_line(message(extension))}"' if message(extension) else ""
+        own += f' "{one_line(message(extension), shown)}"' if message(extension) else ""
     return own
 
 

@@ -16,7 +16,8 @@ from fabriclab.scenario.hearing import Seen
 from fabriclab.scenario.lab import Lab
 from fabriclab.scenario.outcome import Verdict
 from fabriclab.scenario.schedule import Mark, Schedule
-from fabriclab.scenario.step import Step
+from fabriclab.scenario.service import STARTED
+from fabriclab.scenario.step import DoAgent, Reboot, Step
 
 TURN = 0.1  # seconds between two looks at the guest
 IDLE = 5.0  # seconds after which the loop turns anyway
@@ -103,7 +104,14 @@ class Runner:
             self._verdicts[step.name] = Verdict(f"step {step.name}", False, str(problem))
             self._schedule.lose(step.name)
         else:
-            self._schedule.mark(step.name, before)
+            self._schedule.mark(step.name, self._start_of_agent(step) or before)
+
+    def _start_of_agent(self, step: Step) -> Mark | None:
+        """After a restart only what the new agent says counts, not the last words of the old one."""
+        if not isinstance(step.do, DoAgent | Reboot):
+            return None
+        started = [entry for entry in self._journal.entries() if entry.kind == STARTED]
+        return Mark(started[-1].number, started[-1].since) if started else None
 
     def _consider(self, one: Expectation) -> None:
         of_journal = isinstance(one.what, _OF_JOURNAL)

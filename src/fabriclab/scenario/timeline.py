@@ -10,6 +10,7 @@ from fabriclab.journal.entry import AGENT, FABRIC, LAB, Entry
 from fabriclab.scenario import hearing, service
 from fabriclab.scenario.outcome import TimelineEvent
 
+SHOWN = 90  # characters of a message
 TERMINAL = {"success": True, "error": False}
 
 
@@ -73,7 +74,7 @@ class Timeline:
         for handler in hearing.handlers(blob):
             instance = (handler.get("runtimeSettingsStatus") or {}).get("extensionName")
             name = f"{handler.get('handlerName')}{f' ({instance})' if instance else ''}"
-            text = hearing.handler_text(handler)
+            text = hearing.handler_text(handler, SHOWN)
             if self._blobs.get(name) != text:
                 self._blobs[name] = text
                 told.append(f"{name} {text}")
