@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -24,6 +25,9 @@ from fabriclab.scenario.lab import Lab, opened
 from fabriclab.scenario.outcome import Result
 from fabriclab.scenario.runner import Runner
 
+T = TypeVar("T")
+
+PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0
 AGENT = ["/usr/bin/python3", "-u", "/usr/sbin/waagent"]
 LOG = "/var/log/waagent.log"
@@ -114,3 +118,16 @@ def terminate(lab: Lab) -> float:
     seconds = time.monotonic() - told
     assert lab.service.status == 0
     return seconds
+
+
+def settled(look: Callable[[], T], fits: Callable[[T], bool], patience: float = 5.0) -> T:
+    """What is seen when it fits, or at the end of the patience: for what nobody tells, such as files."""
+    end = time.monotonic() + patience
+    while not fits(seen := look()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return seen
+
+
+def environment() -> dict[str, str]:
+    """For a `fabriclab` in a process of its own: the source tree's, its lines at once."""
+    return {**os.environ, "PYTHONPATH": str(PROJECT / "src"), "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -71,7 +70,7 @@ def test_version_needs_neither_root_nor_a_configuration(lab: Lab) -> None:
 def test_help_lists_the_words_and_flags(lab: Lab, word: str) -> None:
     done = labs.agent(lab, word)
     assert (done.status, done.errors) == (0, "")
-    blank, usage, *rest = done.output.splitlines()
+    blank, usage, *_ = done.output.splitlines()
     assert blank == ""
     assert usage.startswith("usage: waagent [")
     for known in ("daemon", "start", "version", "show-configuration", "deprovision+user", "verbose", "force"):
