@@ -103,10 +103,7 @@ class Boot:
         try:
             if choice.conflict:
                 raise ProvisionFailure(choice.conflict)
-            if choice.owner is Owner.CLOUD_INIT:
-                outcome = self._follow_cloud_init()
-            else:
-                outcome = self._provision(document or self._read())
+            outcome = self._follow_cloud_init() if choice.owner is Owner.CLOUD_INIT else self._provision(document)
         except ProvisionFailure as failure:
             self._failed(failure, started)
             return
@@ -118,12 +115,10 @@ class Boot:
             agent.system.log.info(f"SSH host key fingerprint: {outcome.fingerprint}")
         self._tell(self._operation("Provision", True, f"provisioned after {seconds:.2f} s", seconds))
 
-    def _provision(self, read: Document | Failure) -> provisioning.Outcome:
+    def _provision(self, read: Document | Failure | None) -> provisioning.Outcome:
         agent = self._agent
         system, paths = agent.system, agent.paths
-        if isinstance(read, Failure):
-            raise read
-        document = self._through_the_pool(read)
+        document = self._document(read)
         self._reports.say(STARTING)
         if needs_certificates(document.ovf):
             self._first_goal_state()
@@ -136,18 +131,28 @@ class Boot:
         self._obey(document.ovf)
         return outcome
 
-    def _through_the_pool(self, document: Document) -> Document:
-        """A VM of a pool waits here for its customer, whose document replaces the placeholder's (guest.md 1.7)."""
+    def _document(self, read: Document | Failure | None) -> Document:
+        """The medium's document, or the customer's where a VM of a pool waits for one (guest.md 1.7).
+
+        A VM that was rebooted in its pool has no medium any more, and needs none.
+        """
         agent = self._agent
-        reported = pool.was_reported(agent.system, agent.paths)
-        stage = pool.decide(document.ovf.pool_type, None, reported)
-        if stage is pool.Stage.ORDINARY:
-            return document
+        if pool.was_reported(agent.system, agent.paths):
+            device = read.device if isinstance(read, Document) else None
+            return self._from_the_pool(pool.Stage.REBOOTED, device)
+        document = self._read() if read is None else read
+        if isinstance(document, Failure):
+            raise document
+        stage = pool.stage(agent.system, agent.paths, document.ovf.pool_type)
+        return document if stage is pool.Stage.ORDINARY else self._from_the_pool(stage, document.device)
+
+    def _from_the_pool(self, stage: pool.Stage, device: str | None) -> Document:
+        agent = self._agent
         interface = primary_interface(agent.system, agent.guest)
         content = pool.wait_for_customer(
             agent.system, agent.guest, agent.paths, stage, interface, lambda: self._reports.say_now(READY)
         )
-        return Document(provisioning.save_document(agent.system, agent.paths, content), document.device)
+        return provisioning.take_document(agent.system, agent.paths, content, device)
 
     def _follow_cloud_init(self) -> provisioning.Outcome:
         agent = self._agent
@@ -163,6 +168,9 @@ class Boot:
 
     def _failed(self, failure: ProvisionFailure, started: float) -> None:
         agent = self._agent
+        if not agent.system.clock.pause(0.0):
+            agent.system.log.info(f"the agent ends before provisioning is over; its next start goes on ({failure.reason})")
+            return
         agent.system.log.error(f"provisioning failed: {failure}")
         if failure.hint:
             agent.system.log.error(failure.hint)

@@ -1,21 +1,32 @@
 """Who provisions: the built-in handler, cloud-init, or nobody (guest.md 2.2). Decided once, and said in the log.
 
-``Provisioning.Enabled=n`` always takes the built-in handler out of the choice.
+``Provisioning.Enabled=n`` always takes the built-in handler out of the choice. Where cloud-init provisions we change
+nothing and wait for what it makes, watching its directories; its own word about its end cuts a vain wait short.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from typing import TypeVar
 
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
-from waagent.model.failure import CommandFailure, ProvisionFailure
+from waagent.model.failure import CommandFailure, DocumentFailure, ProvisionFailure
+from waagent.model.ovf import OvfEnvironment
+from waagent.provision import hostkeys
 from waagent.system.port import System
 
 WAIT = 1800
 """Seconds that cloud-init gets for the saved document, and again for the host key."""
-_SAID = frozenset({0, 20, 40, 80, 160})
+SAID = (0, 20, 40, 80, 160, 320)
+"""Seconds after which the log says that we wait, and then every 320."""
+RUN = "/run/cloud-init"
+HINT = "/var/log/cloud-init.log tells what cloud-init did"
+
+Found = TypeVar("Found")
 
 
 class Owner(enum.Enum):
@@ -90,33 +101,95 @@ def owner(system: System, config: Config) -> Choice:
     return choice
 
 
-def wait_for_document(system: System, paths: Paths) -> bytes:
-    """The document as cloud-init saved it. Errors: ``ProvisionFailure`` after ``WAIT`` seconds."""
-    for waited in range(WAIT):
+def wait_for_document(system: System, paths: Paths) -> OvfEnvironment:
+    """What the document says that cloud-init saves. Errors: ``ProvisionFailure``, and ``DocumentFailure`` in the end."""
+    from waagent.codec import ovf_env
+
+    unreadable: list[DocumentFailure] = []
+
+    def look() -> OvfEnvironment | None:
         content = system.files.read_if_there(paths.ovf_env)
-        if content:
-            return content
-        if waited in _SAID or waited % 320 == 0:
-            system.log.info(f"waiting for cloud-init to save {paths.ovf_env} ({waited} s so far)")
-        if not system.clock.pause(1.0):
-            raise ProvisionFailure(f"stopped while waiting for cloud-init to save {paths.ovf_env}")
-    raise ProvisionFailure(f"cloud-init did not save {paths.ovf_env} within {WAIT} seconds")
+        if not content:
+            return None
+        try:
+            return ovf_env.parse(content)
+        except DocumentFailure as failure:  # it may be half written
+            unreadable[:] = [failure]
+            return None
+
+    try:
+        return _wait(system, look, (paths.lib,), f"to save {paths.ovf_env}")
+    except ProvisionFailure as failure:
+        raise unreadable[-1] if unreadable else failure from None
 
 
-def wait_for_host_key(system: System, config: Config) -> str:
-    """The fingerprint of the host key that cloud-init makes. Errors: ``ProvisionFailure`` after ``WAIT`` seconds."""
-    from waagent.provision import hostkeys
+def wait_for_host_key(system: System, config: Config) -> tuple[str, str]:
+    """The fingerprint of the host key that cloud-init makes, and the key's path. Errors: ``ProvisionFailure``.
 
-    path = hostkeys.public_path(config)
-    for waited in range(WAIT):
-        found = hostkeys.fingerprint(system, path) if system.files.exists(path) else None
-        if found:
-            return found
-        if waited in _SAID or waited % 320 == 0:
-            system.log.info(f"waiting for cloud-init to make {path} ({waited} s so far)")
-        if not system.clock.pause(1.0):
-            raise ProvisionFailure(f"stopped while waiting for {path}")
-    raise ProvisionFailure(f"cloud-init made no host key at {path} within {WAIT} seconds")
+    cloud-init may have been told to make other types than ours: once it has ended, any host key there is will do.
+    """
+    wanted = hostkeys.public_path(config)
+
+    def look() -> tuple[str, str] | None:
+        paths = (wanted,) if report(system) is None else (wanted, *system.files.glob(f"{config.os.ssh_dir}/ssh_host_*_key.pub"))
+        for path in paths:
+            found = hostkeys.fingerprint(system, path) if system.files.exists(path) else None
+            if found:
+                return found, path
+        return None
+
+    return _wait(system, look, (config.os.ssh_dir,), f"to make the host key {wanted}")
+
+
+@dataclass(frozen=True)
+class Report:
+    """How cloud-init ended on this boot: where its data came from, and what it complains of."""
+
+    datasource: str
+    errors: tuple[str, ...] = ()
+
+
+def report(system: System) -> Report | None:
+    """cloud-init's own word at the end of its last stage; None while it is at work."""
+    import json
+
+    content = system.files.read_if_there(f"{RUN}/result.json", limit=1024 * 1024)
+    if content is None:
+        return None
+    try:
+        said = json.loads(content)["v1"]
+        return Report(str(said.get("datasource")), tuple(str(error) for error in said.get("errors") or ()))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _wait(system: System, look: Callable[[], Found | None], directories: tuple[str, ...], what: str) -> Found:
+    """Look again after each change, until it is found, or cloud-init has ended without it, or ``WAIT`` seconds are over."""
+    begun = system.clock.monotonic()
+    say = iter((*SAID, *range(2 * SAID[-1], WAIT + SAID[-1], SAID[-1])))
+    next_word = next(say)
+    with closing(system.files.watch((*directories, RUN))) as watch:
+        while True:
+            ended = report(system)
+            found = look()  # after the word about the end: what was made before it is there by now
+            if found is not None:
+                return found
+            if ended is not None:
+                raise ProvisionFailure(_complaint(ended, what), hint=HINT, facts={"datasource": ended.datasource})
+            waited = system.clock.monotonic() - begun
+            if waited >= WAIT:
+                raise ProvisionFailure(f"cloud-init was given {WAIT} seconds {what}", hint=HINT)
+            if waited >= next_word:
+                system.log.info(f"waiting for cloud-init {what} ({waited:.0f} s so far)")
+                next_word = next(say)
+            if not watch.wait(min(next_word, WAIT) - waited):
+                raise ProvisionFailure(f"stopped while waiting for cloud-init {what}")
+
+
+def _complaint(ended: Report, what: str) -> str:
+    if ended.errors:
+        return f"cloud-init ended without having managed {what}: {'; '.join(ended.errors)}"
+    return f"cloud-init ended without having had {what} (its data source: {ended.datasource})"
 
 
 def _stdout(system: System, argv: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ that mounts *and* holds the document wins. A drive that something else mounted i
 from __future__ import annotations
 
 import importlib
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +15,13 @@ from waagent.config.sections import Config
 from waagent.guest import media as drives
 from waagent.guest.profile import Guest
 from waagent.model.failure import CommandFailure, Failure, ProvisionFailure, SystemFailure
-from waagent.system.port import System
+from waagent.system.port import System, Watch
 
 DOCUMENT = "ovf-env.xml"
-ATTEMPTS = 5
+PATIENCE = 25.0
+"""Seconds in all for a medium that appears late."""
 PERIOD = 5.0
-"""Seconds between attempts; a drive that appears ends the wait."""
-GLANCE = 0.5
+"""Seconds between two attempts at a drive that is there; a drive that comes or goes is looked at in the same moment."""
 LIMIT = 1024 * 1024
 SCVMM_FILE = "linuxosconfiguration.xml"
 
@@ -38,23 +39,36 @@ def read(system: System, guest: Guest, config: Config) -> Medium:
 
     Errors: ``ProvisionFailure`` naming the device patterns, what /dev held and what every drive answered.
     """
+    deadline = system.clock.monotonic() + PATIENCE
+    first = True
+    with closing(system.files.watch(("/dev",), writes=False)) as watch:
+        while True:
+            found = devices(system, guest)
+            medium, causes = _try(system, guest, config, found)
+            if medium is not None:
+                return medium
+            if first:
+                _load(system, guest.media_modules if found else ("ata_piix", *guest.media_modules))
+                system.log.info(f"waiting for the provisioning medium ({_tried(causes)})")
+            first = False
+            if system.clock.monotonic() >= deadline or not _wait(system, guest, watch, found, deadline):
+                return _last_resort(system, guest, causes)
+
+
+def _try(system: System, guest: Guest, config: Config, found: tuple[str, ...]) -> tuple[Medium | None, dict[str, Failure]]:
+    """The document of the first drive that holds it, or what every drive answered."""
     causes: dict[str, Failure] = {}
-    for attempt in range(1, ATTEMPTS + 1):
-        found = devices(system, guest)
-        if not found and attempt == 1:
-            _load(system, ("ata_piix",))
-        causes = {}
-        for device in found:
-            try:
-                return Medium(_read_device(system, guest, config.dvd.mount_point, device), device)
-            except Failure as failure:
-                causes[device] = failure
-                system.log.verbose(f"{device}: {failure.reason}")
-        if attempt == 1:
-            _load(system, guest.media_modules)
-        if attempt < ATTEMPTS and not _wait(system, guest, found):
-            break
-    return _last_resort(system, guest, causes)
+    for device in found:
+        try:
+            return Medium(_read_device(system, guest, config.dvd.mount_point, device), device), causes
+        except Failure as failure:
+            causes[device] = failure
+            system.log.verbose(f"{device}: {failure.reason}")
+    return None, causes
+
+
+def _tried(causes: dict[str, Failure]) -> str:
+    return "; ".join(f"{device}: {failure.reason}" for device, failure in causes.items()) or "there is no drive"
 
 
 def devices(system: System, guest: Guest) -> tuple[str, ...]:
@@ -62,23 +76,28 @@ def devices(system: System, guest: Guest) -> tuple[str, ...]:
 
 
 def eject(system: System, guest: Guest, device: str | None) -> None:
-    """Send the medium away so that its secrets are gone; a failure is only a warning."""
+    """Send the medium away so that its secrets are gone; a failure is only a warning, and none where there is no drive."""
     if device is None or not drives.ejectable(guest, device):
         return
     try:
         system.commands.run(drives.eject_command(guest, device), timeout=30.0)
     except CommandFailure as failure:
-        system.log.warning(f"cannot eject {device}: {failure.reason}")
+        tell = system.log.warning if _is_drive(system, device) else system.log.verbose
+        tell(f"cannot eject {device}: {failure.reason}")
 
 
-def _wait(system: System, guest: Guest, seen: tuple[str, ...]) -> bool:
+def _is_drive(system: System, device: str) -> bool:
+    """Whether the kernel knows a drive of that name. In a container the name may be a file, or any other device's node."""
+    name = device.rpartition("/")[2]
+    return not system.files.exists("/sys/block") or system.files.exists(f"/sys/block/{name}")
+
+
+def _wait(system: System, guest: Guest, watch: Watch, seen: tuple[str, ...], deadline: float) -> bool:
     """Wait for a change among the drives, at most one period; False when the program is ending."""
-    deadline = system.clock.monotonic() + PERIOD
-    while system.clock.monotonic() < deadline:
-        if not system.clock.pause(GLANCE):
+    end = min(system.clock.monotonic() + PERIOD, deadline)
+    while system.clock.monotonic() < end and devices(system, guest) == seen:
+        if not watch.wait(end - system.clock.monotonic()):
             return False
-        if devices(system, guest) != seen:
-            return True
     return True
 
 

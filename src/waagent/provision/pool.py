@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from contextlib import closing
 
 from waagent.config.paths import Paths
 from waagent.guest import dhcp
@@ -19,8 +20,12 @@ from waagent.system.port import Request, System
 
 URL = "http://169.254.169.254/metadata/reprovisiondata?api-version=2019-06-01"
 DEADLINE = 30.0
+INSTANCE_URL = "http://169.254.169.254/metadata/instance?api-version=2021-08-01&extended=true"
+INSTANCE_DEADLINE = 5.0
 PERIOD = 1.0
-"""Seconds between two looks at the network, and between two questions."""
+"""Seconds between two questions: the metadata service cannot be watched."""
+LONG = 60.0
+"""Seconds after which the network is looked at although no link said anything."""
 
 
 class Stage(enum.Enum):
@@ -46,6 +51,32 @@ def decide(document: PoolType, metadata: str | None, reported: bool) -> Stage:
     if PoolType.OS_DISK.value.lower() in said:
         return Stage.OS_DISK
     return Stage.RUNNING if PoolType.RUNNING.value.lower() in said else Stage.ORDINARY
+
+
+def stage(system: System, paths: Paths, document: PoolType) -> Stage:
+    """Where this VM stands. The metadata service is asked only when the document speaks of a pool at all: an ordinary VM
+    waits for no answer, and one whose document says no more than ``PreprovisionedVm`` learns its exact type.
+    """
+    if was_reported(system, paths):
+        return Stage.REBOOTED
+    if document is PoolType.NONE:
+        return Stage.ORDINARY
+    found = decide(document, metadata_type(system), reported=False)
+    system.log.info(f"this VM is pre-provisioned: {found.value}")
+    return found
+
+
+def metadata_type(system: System) -> str | None:
+    """``extended.compute.ppsType`` of the metadata service; None when it does not say."""
+    import json
+
+    try:
+        answer = system.http.send(Request("GET", INSTANCE_URL, headers={"Metadata": "true"}, deadline=INSTANCE_DEADLINE))
+        said = json.loads(answer.body)["extended"]["compute"]["ppsType"] if answer.status == 200 else None
+    except (Failure, ValueError, KeyError, TypeError) as problem:
+        system.log.verbose(f"the metadata service does not tell the kind of pool: {problem}")
+        return None
+    return said if isinstance(said, str) else None
 
 
 def marker_path(paths: Paths) -> str:
@@ -109,18 +140,16 @@ def _ask(system: System, guest: Guest, interface: str | None) -> bytes:
         if text != said:
             system.log.info(f"waiting for the customer's document: {text}")
             said = text
-        _pause(system, "the customer's document")
+        if not system.clock.pause(PERIOD):
+            raise ProvisionFailure("stopped while waiting for the customer's document")
 
 
 def _until(system: System, true: Callable[[], bool], what: str) -> None:
     system.log.info(f"waiting for {what}")
-    while not true():
-        _pause(system, what)
-
-
-def _pause(system: System, what: str) -> None:
-    if not system.clock.pause(PERIOD):
-        raise ProvisionFailure(f"stopped while waiting for {what}")
+    with closing(system.sockets.watch_links()) as watch:
+        while not true():
+            if not watch.wait(LONG):
+                raise ProvisionFailure(f"stopped while waiting for {what}")
 
 
 def _changes(system: System, interface: str | None) -> int:

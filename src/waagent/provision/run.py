@@ -63,6 +63,12 @@ def read_document(system: System, guest: Guest, config: Config, paths: Paths) ->
         return Document(save_document(system, paths, medium.ovf), medium.device)
 
 
+def take_document(system: System, paths: Paths, content: bytes, device: str | None) -> Document:
+    """The customer's document of a pool VM, saved as that of a medium is. Errors: ``ProvisionFailure``."""
+    with _step("reading the customer's document"):
+        return Document(save_document(system, paths, content), device)
+
+
 def save_document(system: System, paths: Paths, content: bytes) -> OvfEnvironment:
     """Parse first, so that the password is known, then keep the copy without it."""
     from waagent.codec import ovf_env
@@ -141,19 +147,17 @@ def mark(system: System, guest: Guest, paths: Paths, vm_id: str | None = None) -
 
 def read_cloud_init_document(system: System, paths: Paths) -> OvfEnvironment:
     """The document that cloud-init saves, once it is there. Errors: ``ProvisionFailure``."""
-    from waagent.codec import ovf_env
-
     with _step("waiting for cloud-init"):
-        return ovf_env.parse(cloudinit.wait_for_document(system, paths))
+        return cloudinit.wait_for_document(system, paths)
 
 
 def follow_cloud_init(system: System, guest: Guest, config: Config, paths: Paths) -> Outcome:
     """Wait until cloud-init has made the host key, then write the marker. Errors: ``ProvisionFailure``."""
     started = system.clock.monotonic()
     with _step("waiting for cloud-init"):
-        found = cloudinit.wait_for_host_key(system, config)
+        found, public = cloudinit.wait_for_host_key(system, config)
         mark(system, guest, paths)
-    md5 = hostkeys.md5_fingerprint(system, hostkeys.public_path(config))
+    md5 = hostkeys.md5_fingerprint(system, public)
     return Outcome(fingerprint=found, fingerprint_md5=md5, seconds=system.clock.monotonic() - started)
 
 

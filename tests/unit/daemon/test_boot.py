@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from unit.fakes import FrozenClock, ListLog, MemoryFiles, ScriptedCommands, system
+from unit.fakes import FrozenClock, ListLog, MemoryFiles, ReplayHttp, ScriptedCommands, system
 from waagent.config.parse import parse
 from waagent.config.paths import Paths
 from waagent.daemon.boot import Boot, needs_certificates
@@ -17,6 +17,7 @@ from waagent.model.event import Operation
 from waagent.model.failure import HttpFailure, StatusFailure
 from waagent.model.health import READY, STARTING, HealthReport
 from waagent.model.ovf import KeyPair, OvfEnvironment, PublicKey
+from waagent.provision import pool
 
 STORED = "D0DF4C54-4ECB-4A4B-9954-5BDF3ED5C3B8"
 UUID = "544CDFD0-CB4E-4B4A-9954-5BDF3ED5C3B8"
@@ -45,13 +46,13 @@ class Machine:
     def __init__(self, configuration: str = "", *, cloud_init: bool = False, owed: bool = False) -> None:
         self.config, _ = parse(configuration)
         self.paths = Paths.of(self.config)
-        self.files, self.log, self.clock = MemoryFiles(), ListLog(), FrozenClock()
+        self.files, self.log, self.clock, self.http = MemoryFiles(), ListLog(), FrozenClock(), ReplayHttp()
         self.files.put("/sys/class/dmi/id/product_uuid", f"{UUID}\n").put("/var/lib/waagent/.keep", "").put("/dev/.keep", "")
         self.commands = ScriptedCommands(installed=["systemctl"])
         answer = "enabled\n" if cloud_init else "disabled\n"
         self.commands.on("systemctl", "is-enabled", "cloud-init-local.service", stdout=answer)
         agent: Any = SimpleNamespace(
-            system=system(files=self.files, log=self.log, clock=self.clock, commands=self.commands),
+            system=system(files=self.files, log=self.log, clock=self.clock, commands=self.commands, http=self.http),
             config=self.config,
             paths=self.paths,
             guest=DEBIAN,
@@ -128,10 +129,16 @@ def test_two_provisioners_are_a_failure_that_is_reported_and_leaves_no_marker() 
 
 def test_a_machine_without_its_medium_reports_why_before_it_goes_on() -> None:
     machine = Machine()
-    machine.clock.ends_after_pauses = 1
     assert machine.boot.run("its tag") is True
     (report,) = machine.said.reports
     assert "medium" in (report.description or "") and machine.marker is None
+
+
+def test_the_end_of_the_program_is_no_failure_of_provisioning() -> None:
+    machine = Machine()
+    machine.clock.ends_after_pauses = 1
+    assert machine.boot.run("its tag") is True
+    assert (machine.said.reports, machine.events, machine.marker) == ([], [], None)
 
 
 @pytest.mark.parametrize(
@@ -198,3 +205,13 @@ def test_who_waits_for_a_report_learns_of_its_failure() -> None:
     said, _, _ = reports(Wire(HttpFailure("timeout", "no answer")))
     with pytest.raises(HttpFailure):
         said.say_now(READY)
+
+
+def test_a_vm_that_was_rebooted_in_its_pool_looks_for_no_medium_and_asks_for_its_customers_document() -> None:
+    machine = Machine()
+    machine.files.put(pool.marker_path(machine.paths), "")
+    machine.http.on("GET", pool.URL, status=404).on("GET", pool.URL, b"<empty/>")
+    assert machine.boot.run("its tag") is True
+    (report,) = machine.said.reports
+    assert "Environment" in (report.description or ""), "what the metadata service gave was read"
+    assert machine.clock.pauses == [pool.PERIOD, 0.0]

@@ -29,6 +29,9 @@ class FakeSockets:
         self._later.sort(key=lambda one: one[0])
         return self
 
+    def set_interfaces(self, *names: str) -> None:
+        self._interfaces = tuple((name, bytes.fromhex("000d3a123456")) for name in names)
+
     def watch_links(self) -> FakeWatch:
         return FakeWatch(self._later, lambda seconds: self.pause(seconds))
 

@@ -70,16 +70,17 @@ def test_a_drive_mounted_elsewhere_is_read_there_and_left_mounted() -> None:
 
 def test_a_drive_that_appears_late_ends_the_wait_at_once() -> None:
     drives = Drives()
-    original = drives.clock.pause
-
-    def pause(seconds: float) -> bool:
-        if len(drives.clock.pauses) == 3:
-            drives.attach("sr0", {"ovf-env.xml": OVF})
-        return original(seconds)
-
-    drives.clock.pause = pause  # type: ignore[method-assign]
+    drives.files.later(1.0, lambda: drives.files.put_other("/dev/tty9"))
+    drives.files.later(17.3, lambda: drives.attach("sr0", {"ovf-env.xml": OVF}))
     assert drives.read().device == "/dev/sr0"
-    assert sum(drives.clock.pauses) < media.PERIOD
+    assert sum(drives.clock.pauses) == pytest.approx(17.3)
+
+
+def test_a_medium_put_into_a_drive_that_was_there_before_is_found_at_the_next_attempt() -> None:
+    drives = Drives(sr0=None)
+    drives.commands.on(*MOUNT, "/dev/sr0", TARGET, effect=lambda _: drives.files.put(f"{TARGET}/ovf-env.xml", OVF))
+    assert drives.read().ovf == OVF
+    assert drives.clock.pauses == [media.PERIOD]
 
 
 def test_without_any_drive_the_failure_names_patterns_and_listing() -> None:
@@ -88,7 +89,7 @@ def test_without_any_drive_the_failure_names_patterns_and_listing() -> None:
     with pytest.raises(ProvisionFailure, match=r"no provisioning medium was found .*sr\[0-9\]") as caught:
         drives.read()
     assert caught.value.facts["dev"] == "null"
-    assert sum(drives.clock.pauses) == pytest.approx((media.ATTEMPTS - 1) * media.PERIOD)
+    assert sum(drives.clock.pauses) == pytest.approx(media.PATIENCE)
 
 
 def test_every_drives_answer_is_kept_as_a_cause() -> None:
@@ -147,3 +148,13 @@ def test_a_failed_eject_is_only_a_warning() -> None:
     assert system.log.of("warning")  # type: ignore[attr-defined]
     media.eject(system, Guest(), "/dev/vdb")
     assert drives.commands.lines == [("eject", "/dev/sr0")]
+
+
+def test_what_is_no_drive_of_the_kernels_cannot_be_ejected_and_nobody_is_warned() -> None:
+    files = MemoryFiles({"/sys/block/sr1": ""})
+    commands = ScriptedCommands().on("eject", "/dev/sr0", exit_code=1).on("eject", "/dev/sr1", exit_code=1)
+    system = fake_system(files=files, commands=commands)
+    media.eject(system, Guest(), "/dev/sr0")
+    assert not system.log.of("warning")  # type: ignore[attr-defined]
+    media.eject(system, Guest(), "/dev/sr1")
+    assert system.log.of("warning")  # type: ignore[attr-defined]

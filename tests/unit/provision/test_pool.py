@@ -37,20 +37,43 @@ def test_the_stage_follows_the_precedence(document: PoolType, metadata: str | No
     assert pool.decide(document, metadata, reported) is expected
 
 
+def test_an_ordinary_vm_asks_nobody_about_pools() -> None:
+    assert pool.stage(fake_system(http=ReplayHttp()), PATHS, PoolType.NONE) is Stage.ORDINARY
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ('{"extended": {"compute": {"ppsType": "Savable"}}}', Stage.SAVABLE),
+        ('{"extended": {"compute": {"ppsType": "PreprovisionedOSDisk"}}}', Stage.OS_DISK),
+        ('{"extended": {"compute": {"ppsType": "None"}}}', Stage.RUNNING),
+        ('{"extended": {"compute": {"ppsType": 7}}}', Stage.RUNNING),
+        ('{"extended": 3}', Stage.RUNNING),
+        ("[]", Stage.RUNNING),
+        ("{", Stage.RUNNING),
+    ],
+)
+def test_the_metadata_service_says_which_kind_of_pool(answer: str, expected: Stage) -> None:
+    http = ReplayHttp().on("GET", pool.INSTANCE_URL, answer)
+    assert pool.stage(fake_system(http=http), PATHS, PoolType.RUNNING) is expected
+    assert http.requests[0].headers == {"Metadata": "true"} and not http.requests[0].proxied
+
+
+def test_a_metadata_service_that_fails_leaves_the_documents_word() -> None:
+    http = ReplayHttp().on("GET", pool.INSTANCE_URL, status=400).fail("GET", pool.INSTANCE_URL)
+    system = fake_system(http=http)
+    assert [pool.stage(system, PATHS, PoolType.OS_DISK) for _ in range(2)] == [Stage.OS_DISK, Stage.OS_DISK]
+
+
 def test_a_running_vm_reports_ready_once_and_waits_for_the_link_to_go_down_and_up() -> None:
-    files, clock = MemoryFiles({CHANGES: "4\n", **STATE}), FrozenClock()
+    files, clock, sockets = MemoryFiles({CHANGES: "4\n", **STATE}), FrozenClock(), FakeSockets()
     http = ReplayHttp().on("GET", pool.URL, status=404).fail("GET", pool.URL).on("GET", pool.URL, "<ovf/>")
-    system = fake_system(files=files, clock=clock, http=http, commands=ScriptedCommands([]))
+    system = fake_system(files=files, clock=clock, http=http, sockets=sockets, commands=ScriptedCommands([]))
     reports: list[float] = []
-    original = clock.pause
-
-    def pause(seconds: float) -> bool:
-        files.put(CHANGES, f"{4 + min(len(clock.pauses), 2)}\n")
-        return original(seconds)
-
-    clock.pause = pause  # type: ignore[method-assign]
+    sockets.later(1000.0, lambda: files.put(CHANGES, "5\n")).later(1000.4, lambda: files.put(CHANGES, "6\n"))
     found = pool.wait_for_customer(system, Guest(), PATHS, Stage.RUNNING, "eth0", lambda: reports.append(clock.monotonic()))
     assert found == b"<ovf/>" and len(reports) == 1
+    assert sum(clock.pauses) == pytest.approx(1000.4 + 2 * pool.PERIOD), "the link's return is seen in its moment"
     assert http.requests[0].headers == {"Metadata": "true"}
     assert pool.was_reported(system, PATHS)
     pool.finish(system, PATHS)
@@ -68,17 +91,13 @@ def test_a_savable_vm_expects_its_report_to_fail_and_its_interface_to_go() -> No
     clock, sockets = FrozenClock(), FakeSockets()
     http = ReplayHttp().on("GET", pool.URL, "<ovf/>")
     system = fake_system(files=MemoryFiles(STATE), clock=clock, http=http, sockets=sockets, commands=ScriptedCommands([]))
-    original = clock.pause
-
-    def pause(seconds: float) -> bool:
-        sockets._interfaces = () if len(clock.pauses) < 3 else (("eth0", b""),)
-        return original(seconds)
+    sockets.later(30.0, lambda: sockets.set_interfaces()).later(90.0, lambda: sockets.set_interfaces("eth0"))
 
     def report() -> None:
         raise HttpFailure("reset", "connection reset")
 
-    clock.pause = pause  # type: ignore[method-assign]
     assert pool.wait_for_customer(system, Guest(), PATHS, Stage.SAVABLE, "eth0", report) == b"<ovf/>"
+    assert sum(clock.pauses) == pytest.approx(90)
     assert not [text for text in system.log.of("warning") if "Ready" in text]  # type: ignore[attr-defined]
 
 
