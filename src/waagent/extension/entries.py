@@ -18,13 +18,14 @@ from waagent.extension import state
 from waagent.extension.heartbeat import Heartbeats
 from waagent.extension.observe import acted_on
 from waagent.extension.place import Place, installed
-from waagent.extension.status import StatusReader
+from waagent.extension.status import TERMINAL, StatusReader
 from waagent.model.extension import HandlerState, RequestedExtension, RequestedHandler, RequestedState
 from waagent.model.failure import DocumentFailure, SystemFailure
 from waagent.model.status import ExtensionStatus, HandlerReport, HandlerStatus
 from waagent.system.port import System
 
 _SETTINGS = ".settings"
+_READY = "Ready"
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,13 @@ class Reports:
             return ()
         status = replace(status, name=handler.name, multi_config=handler.multi_config)
         refused = handler.name in progress.refused
+        stale = progress.pending if waiting and status.status != _READY else frozenset()
         if known is HandlerState.NOT_INSTALLED and not handler.multi_config and not refused:
             return (HandlerReport(status),)
         if known is not HandlerState.NOT_INSTALLED and self._beats(place):
             status = self._heartbeats.merge(place, status, disallowed=refused)
-        entries = [
-            self._extension(handler, place, each) for each in handler.extensions if not self._silent(handler, place, each)
-        ]
+        shown = [each for each in handler.extensions if not self._silent(handler, place, each)]
+        entries = [self._extension(handler, place, each, stale) for each in shown]
         return tuple(HandlerReport(status, each) for each in entries) or (HandlerReport(status),)
 
     def _under_way(
@@ -107,11 +108,19 @@ class Reports:
             text += f" since {progress.since:%Y-%m-%dT%H:%M:%SZ}"
         word = "Installing" if new else "NotReady"
         status = HandlerStatus(handler.name, place.version, word, 0, text, handler.multi_config)
-        entries = [self._extension(handler, place, each) for each in handler.extensions]
+        entries = [self._extension(handler, place, each, progress.pending) for each in handler.extensions]
         return tuple(HandlerReport(status, each) for each in entries) or (HandlerReport(status),)
 
-    def _extension(self, handler: RequestedHandler, place: Place, extension: RequestedExtension) -> ExtensionStatus:
-        return self._statuses.read(place, extension.name, extension.sequence_number, multi_config=handler.multi_config)
+    def _extension(
+        self, handler: RequestedHandler, place: Place, extension: RequestedExtension, stale: frozenset[str]
+    ) -> ExtensionStatus:
+        """The status of an extension. An end that an earlier run came to is no answer for what is ``stale``: still to come."""
+        found = self._statuses.read(place, extension.name, extension.sequence_number, multi_config=handler.multi_config)
+        name = f"{handler.name}.{extension.name}" if handler.multi_config else handler.name
+        if name in stale and found.status in TERMINAL:
+            text = "This status is being reported by the Guest Agent while the extension is being enabled"
+            return ExtensionStatus(extension.name, extension.sequence_number, "transitioning", message=text)
+        return found
 
     def _silent(self, handler: RequestedHandler, place: Place, extension: RequestedExtension) -> bool:
         disabled = handler.multi_config and extension.state is RequestedState.DISABLED

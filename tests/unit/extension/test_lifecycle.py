@@ -115,6 +115,28 @@ def test_what_is_under_way_is_transitioning_and_old_errors_are_no_answers(lab: L
     assert (waiting.extension.sequence_number, waiting.extension.status) == (2, "transitioning")
 
 
+def test_the_success_of_the_old_version_is_no_answer_while_the_new_one_is_set_up(lab: Lab) -> None:
+    lab.publish("1.0.0")
+    gate = lab.root / "gate"
+    wait = f"while [ ! -e {gate} ]; do sleep 0.05; done"
+    lab.publish("1.1.0", f'[ "$1" != install ] || {wait}\n' + SUCCESS)
+    lab.agent.process(goal(single("1.0.0", 4)))
+    wanted = goal(single("1.1.0", 4), number=2)
+    lane = threading.Thread(target=lambda: lab.agent.process(wanted))
+    lane.start()
+    try:
+        while "install 1.1.0 4" not in lab.calls:
+            threading.Event().wait(0.01)
+        (report,) = lab.agent.reports(wanted)
+        assert (lab.handler("1.1.0") / "status/4.status").exists()
+        assert report.extension is not None and report.extension.status == "transitioning"
+    finally:
+        gate.write_text("")
+        lane.join()
+    (report,) = lab.agent.reports(wanted)
+    assert report.extension is not None and report.extension.status == "success"
+
+
 def test_another_lane_may_ask_for_reports_while_a_command_runs(lab: Lab) -> None:
     gate = lab.root / "gate"
     lab.publish(behaviour=f'[ "$1" != enable ] || while [ ! -e {gate} ]; do sleep 0.05; done\n' + SUCCESS)
