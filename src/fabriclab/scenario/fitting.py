@@ -4,8 +4,9 @@ So a scenario can name every value of the world, and a new field there is a new 
 None where a field may be None and is no flag.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
+from difflib import get_close_matches
 from enum import Enum
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -115,8 +116,14 @@ def _sure(value: Any, kind: Any, expected: str, key: str) -> Any:
 def _known(values: Mapping[str, Any], known: set[str], key: str) -> Mapping[str, Any]:
     unknown = sorted(set(values) - known)
     if unknown:
-        raise Unfit(_below(key, unknown[0]), f"unknown key; there are {', '.join(sorted(known))}")
+        raise Unfit(_below(key, unknown[0]), unknown_key(unknown[0], known))
     return values
+
+
+def unknown_key(name: str, known: Iterable[str]) -> str:
+    """The reason, with the nearest known key where one is near, else all of them."""
+    near = get_close_matches(name, sorted(known), 1)
+    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; there are {', '.join(sorted(known))}"
 
 
 def _below(key: str, name: str) -> str:

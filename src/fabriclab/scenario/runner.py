@@ -143,7 +143,10 @@ class Runner:
                 return inspection.compare(what, self._lab.guest.changes())
             if isinstance(what, Login):
                 password = what.password or self._lab.scenario.medium.password
-                return inspection.knock(what, self._lab.guest, self._lab.key, password)
+                seen = inspection.knock(what, self._lab.guest, self._lab.key, password)
+                said = f"ssh log-in as {what.user} by {what.by}: {'as expected' if seen.held else 'not as expected'}"
+                self._journal.add("guest", said, who=LAB)
+                return seen
             return inspection.inspect(what, self._lab.guest)
         except (ControlError, GuestTimeout) as problem:
             return Seen(None, str(problem))

@@ -144,7 +144,7 @@ class Table:
         """Refuses what was not read."""
         unknown = sorted(set(self._values) - self._read)
         if unknown:
-            self.wrong(unknown[0], "unknown key")
+            self.wrong(unknown[0], fitting.unknown_key(unknown[0], self._read))
 
     def rest(self) -> dict[str, Any]:
         """Everything that was not read yet, now read."""

@@ -10,6 +10,7 @@ from fabriclab.journal.entry import AGENT, FABRIC, LAB, Entry
 from fabriclab.scenario import hearing, service
 from fabriclab.scenario.outcome import TimelineEvent
 
+PUBLICATIONS = ("PublishExtensions", "PutExtension", "ChangeSettings")
 SHOWN = 90  # characters of a message
 TERMINAL = {"success": True, "error": False}
 
@@ -50,8 +51,7 @@ class Timeline:
         if entry.service == "dhcp":
             return self._news(entry.who, entry.summary, None)
         if entry.kind == "world":
-            number = f"goal state {facts.get('incarnation')}, vmSettings {facts.get('etag')}"
-            return entry.who, f"{entry.summary} ({number})", None
+            return entry.who, _changed(entry), None
         return None
 
     def _exchange(self, entry: Entry) -> tuple[str, str, bool | None] | None:
@@ -63,7 +63,7 @@ class Timeline:
         if exchange.method != "GET":
             return None
         if entry.service in ("wireserver", "blob", "hostplugin", "imds"):
-            return self._news(FABRIC, f"served {entry.summary.removeprefix('read ')}", None)
+            return self._news(FABRIC, f"served {_served(entry)}", None)
         return None
 
     def _status(self, facts: Mapping[str, Any]) -> tuple[str, str, bool | None] | None:
@@ -89,6 +89,27 @@ class Timeline:
             return None
         self._said.add(text)
         return who, text, good
+
+
+def _served(entry: Entry) -> str:
+    """A blob by what it is; anything else in the service's own words."""
+    name = str(entry.facts.get("name", ""))
+    if entry.kind != "blob_read":
+        return entry.summary
+    if name.endswith("_manifest.xml"):
+        return f"manifest of {name.removesuffix('_manifest.xml')}"
+    if name.endswith(".vmSettings"):
+        return "artifacts profile"
+    handler, found, version = name.partition("__")
+    size = entry.exchange.response_size if entry.exchange is not None else 0
+    return f"package {handler} {version}, {size} bytes" if found else f"blob {name}, {size} bytes"
+
+
+def _changed(entry: Entry) -> str:
+    """An event of the world, and what it left the counters at."""
+    event, _, subject = entry.summary.partition(" ")
+    said = f"published {subject}" if event in PUBLICATIONS else entry.summary
+    return f"{said} (goal state {entry.facts.get('incarnation')}, vmSettings {entry.facts.get('etag')})"
 
 
 def _request(entry: Entry) -> str:
