@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from waagent.guest import services
 from waagent.guest.families import appliance, bsd, debian, networkd, redhat, small, suse, ubuntu
 from waagent.guest.profile import SYSTEMCTL, Guest, Identity
 from waagent.system.port import Files
@@ -57,7 +58,9 @@ def detect(files: Files, kernel: str = "Linux", release: str = "") -> Guest:
         if content is not None:
             texts[path] = content.decode("utf-8", "replace")
     marks = frozenset(path for path in ("/shared/vadc", "/home/guestshell/azure", SYSTEMD_MARK) if files.exists(path))
-    return choose(identify(texts, marks, kernel, release), systemd=SYSTEMD_MARK in marks)
+    systemd = SYSTEMD_MARK in marks
+    guest = choose(identify(texts, marks, kernel, release), systemd=systemd)
+    return guest if systemd else services.without_systemd(guest)
 
 
 def identify(texts: Mapping[str, str], marks: frozenset[str], kernel: str = "Linux", release: str = "") -> Identity:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from waagent.guest.profile import Guest, filled
+from dataclasses import replace
+
+from waagent.guest.profile import SERVICE, Guest, filled
 from waagent.system.action import Plan, Run
 
 NOT_INSTALLED = 5
@@ -16,6 +18,18 @@ def control(guest: Guest, verb: str) -> Plan:
     argv = filled(guest.service_control, verb=verb, name=guest.service_name)
     ok = (0, NOT_INSTALLED) if verb == "stop" else (0,)
     return (Run(argv, ok=ok, why=f"{verb} {guest.service_name}", timeout=120.0),)
+
+
+def without_systemd(guest: Guest) -> Guest:
+    """``guest`` where systemctl would reach nobody: in a container, or under another init. Init scripts are asked instead.
+
+    sshd is only ever told to take its new settings if it runs; starting it is not ours.
+    """
+    control, restart = guest.service_control, guest.sshd_restart
+    if restart[:1] == ("systemctl",):
+        verb = "reload" if "try-reload-or-restart" in restart else "condrestart"
+        restart = ("service", restart[-1].removesuffix(".service"), verb)
+    return replace(guest, service_control=SERVICE if control[:1] == ("systemctl",) else control, sshd_restart=restart)
 
 
 def register(guest: Guest) -> Plan:

@@ -7,6 +7,7 @@ import pytest
 from unit.fakes import MemoryFiles
 from waagent.guest.detect import choose, detect, identify
 from waagent.guest.profile import Identity, ResolvConf, order
+from waagent.guest.services import without_systemd
 
 
 def family(name: str, version: str = "", full_name: str = "", code_name: str = "", like: tuple[str, ...] = ()) -> str:
@@ -140,3 +141,27 @@ def test_detection_reads_files_and_notices_systemd() -> None:
     guest = detect(files)
     assert (guest.family, guest.known) == ("default", False)
     assert guest.service_control == ("systemctl", "{verb}", "{name}")
+
+
+@pytest.mark.parametrize(
+    ("identity", "control", "restart"),
+    [
+        (Identity("debian", "12"), ("service", "{name}", "{verb}"), ("service", "ssh", "reload")),
+        (Identity("rhel", "9"), ("service", "{name}", "{verb}"), ("service", "sshd", "condrestart")),
+        (Identity("sles", "15"), ("service", "{name}", "{verb}"), ("service", "sshd", "condrestart")),
+        (Identity("arch"), ("service", "{name}", "{verb}"), ()),
+        (Identity("alpine"), ("rc-service", "{name}", "{verb}"), ()),
+    ],
+)
+def test_systemctl_is_not_asked_where_systemd_does_not_run(
+    identity: Identity, control: tuple[str, ...], restart: tuple[str, ...]
+) -> None:
+    guest = without_systemd(choose(identity))
+    assert (guest.service_control, guest.sshd_restart) == (control, restart)
+
+
+def test_whether_systemd_runs_is_seen_by_its_directory() -> None:
+    files = MemoryFiles({"/etc/os-release": "ID=debian\nVERSION_ID=12\n"})
+    assert detect(files).sshd_restart == ("service", "ssh", "reload")
+    files.put_directory("/run/systemd/system")
+    assert detect(files).sshd_restart[0] == "systemctl"
