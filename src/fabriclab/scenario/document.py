@@ -19,6 +19,7 @@ from fabriclab.world.switches import UnknownSwitch, switch
 from fabriclab.world.values import Identity, World
 
 LIBRARY = Path(__file__).parent / "library"
+MEDIUM = "medium"  # the step that puts a delayed DVD into the drive
 MEBIBYTE = 1 << 20
 
 
@@ -108,10 +109,10 @@ def parse(top: Table, path: Path) -> Scenario:
         starts_agent=top.flag("starts_agent", True),
     )
     top.finish()
-    _check_names(scenario, top.file)
     if first.delay:
-        late = Step(InsertMedium(first), "medium", START, first.delay)
-        scenario = replace(scenario, steps=(late, *scenario.steps))
+        late = Step(InsertMedium(first), MEDIUM, START, first.delay)
+        scenario = replace(scenario, steps=(*scenario.steps, late))
+    _check_names(scenario, top.file)
     return scenario
 
 

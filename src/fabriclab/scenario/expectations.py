@@ -28,7 +28,7 @@ def parse(table: Table, number: int) -> Expectation:
         what,
         name=table.text("id", f"expect {number}"),
         at=at,
-        delay=delay,
+        delay=delay + table.seconds("delay", 0.0),
         within=table.seconds("within", within),
         about=table.text("about", ""),
     )

@@ -39,8 +39,9 @@ class Runner:
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """In the scenario's order."""
-        return tuple(self._verdicts[one.name] for one in self._lab.scenario.expectations if one.name in self._verdicts)
+        """Steps that failed, then the expectations in the scenario's order."""
+        parts: tuple[Step | Expectation, ...] = (*self._lab.scenario.steps, *self._lab.scenario.expectations)
+        return tuple(self._verdicts[one.name] for one in parts if one.name in self._verdicts)
 
     def marked(self, name: str) -> Mark | None:
         return self._schedule.marked(name)

@@ -30,8 +30,10 @@ class Table:
         self.where = where
         self._values = values
         self._read: set[str] = set()
+        self._asked: set[str] = set()
 
     def __contains__(self, key: str) -> bool:
+        self._asked.add(key)
         return key in self._values
 
     def wrong(self, key: str, reason: str) -> NoReturn:
@@ -144,7 +146,7 @@ class Table:
         """Refuses what was not read."""
         unknown = sorted(set(self._values) - self._read)
         if unknown:
-            self.wrong(unknown[0], fitting.unknown_key(unknown[0], self._read))
+            self.wrong(unknown[0], fitting.unknown_key(unknown[0], self._read | self._asked))
 
     def rest(self) -> dict[str, Any]:
         """Everything that was not read yet, now read."""
