@@ -134,16 +134,17 @@ def _left_over(system: System, order: Order, journal: Journal, once_per_boot: bo
 def watch(system: System, journal: Journal, entry: Entry, tick: Callable[[], object]) -> Result | None:
     """Wait for a command of an earlier agent; None when it left nothing. It is killed at its timeout as if it were ours."""
     pause = _LOOKS[0]
-    while (stage := journal.stage(entry)) is Stage.RUNNING:
+    while (stage := journal.stage(entry)) is not Stage.FINISHED:
+        if stage is not Stage.RUNNING:
+            if journal.drop(entry):
+                return None
+            continue
         if system.clock.monotonic() - entry.started >= entry.timeout and entry.boot == boot_id(system.files):
             return _kill_found(system, journal, entry)
         if not system.clock.pause(pause):
             raise Ending
         pause = min(_LOOKS[1], pause * 1.5)
         tick()
-    if stage is not Stage.FINISHED:
-        journal.drop(entry)
-        return None
     output = capture.formatted(journal.read(entry, "stdout"), journal.read(entry, "stderr"))
     return Result(journal.result(entry), output, 0.0, found=True)
 

@@ -88,12 +88,13 @@ class Reports:
         status = replace(status, name=handler.name, multi_config=handler.multi_config)
         refused = handler.name in progress.refused
         stale = progress.pending if waiting and status.status != _READY else frozenset()
+        failed = status if status.code != 0 and not handler.multi_config else None
         if known is HandlerState.NOT_INSTALLED and not handler.multi_config and not refused:
             return (HandlerReport(status),)
         if known is not HandlerState.NOT_INSTALLED and self._beats(place):
             status = self._heartbeats.merge(place, status, disallowed=refused)
         shown = [each for each in handler.extensions if not self._silent(handler, place, each)]
-        entries = [self._extension(handler, place, each, stale) for each in shown]
+        entries = [self._extension(handler, place, each, stale, failed) for each in shown]
         return tuple(HandlerReport(status, each) for each in entries) or (HandlerReport(status),)
 
     def _under_way(
@@ -112,14 +113,27 @@ class Reports:
         return tuple(HandlerReport(status, each) for each in entries) or (HandlerReport(status),)
 
     def _extension(
-        self, handler: RequestedHandler, place: Place, extension: RequestedExtension, stale: frozenset[str]
+        self,
+        handler: RequestedHandler,
+        place: Place,
+        extension: RequestedExtension,
+        stale: frozenset[str],
+        failed: HandlerStatus | None = None,
     ) -> ExtensionStatus:
-        """The status of an extension. An end that an earlier run came to is no answer for what is ``stale``: still to come."""
+        """The status of an extension.
+
+        An end that an earlier run came to is no answer for what is ``stale``: still to come. Where the handler ``failed``
+        and the extension wrote nothing, the handler's error stands at this level too, instead of transitioning for ever
+        (fabric.md 7.5).
+        """
         found = self._statuses.read(place, extension.name, extension.sequence_number, multi_config=handler.multi_config)
         name = f"{handler.name}.{extension.name}" if handler.multi_config else handler.name
         if name in stale and found.status in TERMINAL:
             text = "This status is being reported by the Guest Agent while the extension is being enabled"
             return ExtensionStatus(extension.name, extension.sequence_number, "transitioning", message=text)
+        path = place.extension_status(None, extension.sequence_number)
+        if failed is not None and self._files.facts(path) is None:
+            return ExtensionStatus(extension.name, extension.sequence_number, "error", failed.code, failed.message)
         return found
 
     def _silent(self, handler: RequestedHandler, place: Place, extension: RequestedExtension) -> bool:

@@ -135,6 +135,19 @@ def test_a_failing_enable_leaves_the_handler_installed(lab: Lab) -> None:
     assert (lab.state(), lab.status()["code"]) == ("Installed", 1009)
 
 
+def test_an_enable_that_fails_without_a_status_is_an_error_at_both_levels(lab: Lab) -> None:
+    lab.publish(behaviour=failing("enable"))
+    wanted = goal(single(sequence=2))
+    lab.agent.process(wanted)
+    (report,) = lab.agent.reports(wanted)
+    assert report.extension is not None
+    assert (report.extension.status, report.extension.code, report.extension.sequence_number) == ("error", 1009, 2)
+    assert report.extension.message == report.handler.message
+    (lab.handler() / "status/2.status").write_text('[{"status": {"status": "warning"}}]')
+    (report,) = lab.agent.reports(wanted)
+    assert report.extension is not None and report.extension.status == "warning"
+
+
 def test_a_missing_command_only_matters_when_it_is_needed(lab: Lab) -> None:
     lab.publish(uninstallCommand=None, disableCommand="bin/run.sh disable")
     lab.agent.process(goal(single()))
