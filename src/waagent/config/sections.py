@@ -110,6 +110,11 @@ class HttpProxy:
 
 
 @dataclass(frozen=True)
+class Telemetry:
+    enabled: bool = default("Telemetry.Enabled")
+
+
+@dataclass(frozen=True)
 class Cgroups:
     enabled: bool = default("CGroups.Enabled")
 
@@ -180,6 +185,7 @@ class Config:
     policy: Policy = Policy()
     protocol: Protocol = Protocol()
     http_proxy: HttpProxy = HttpProxy()
+    telemetry: Telemetry = Telemetry()
     cgroups: Cgroups = Cgroups()
     monitor: Monitor = Monitor()
     os: Os = Os()

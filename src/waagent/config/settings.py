@@ -26,6 +26,8 @@ MANUAL = "manual"
 """Described by the original manual of the agent."""
 REFERENCE = "2.15"
 """Found in the 2.15 line of agents."""
+OURS = "this agent"
+"""A key that only this agent knows."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +211,13 @@ _GENERAL = (
         None,
         "Look for the DVD of System Center Virtual Machine Manager: y always, n never. Without a line only on Hyper-V "
         "machines outside of Azure.",
+    ),
+    _flag(
+        "Telemetry.Enabled",
+        True,
+        "Send events about this agent and about extensions to the platform. With n none is sent; what extensions leave for "
+        "it is thrown away.",
+        OURS,
     ),
     _flag("Logs.Verbose", False, "Write more to the log, /var/log/waagent.log.", MANUAL, sample="n"),
     _flag("Logs.Console", True, "Show what happens on the console until the VM is provisioned."),

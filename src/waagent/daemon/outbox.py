@@ -1,7 +1,7 @@
 """Telemetry on its way out: gathered from every lane, sent in batches (fabric.md 11.3).
 
 In memory and bounded: what the host does not take is lost by contract, and an idle disk stays idle. Events that happen
-before there is a connection wait for it.
+before there is a connection wait for it. With ``Telemetry.Enabled=n`` nothing is gathered and nothing is sent.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ class Outbox:
 
     def add(self, events: Iterable[Callable[[Placement], Event]]) -> None:
         """Queue events that are completed with what we know of our placement when they are sent."""
+        if not self._agent.config.telemetry.enabled:
+            return
         with self._lock:
             self._waiting.extend(events)
         self._wake(GATHERED)

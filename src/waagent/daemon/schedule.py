@@ -111,6 +111,9 @@ class Scheduler:
         finally:
             with self._lock:
                 self._running.discard(duty.name)
+                # What the run has found out may have made the period shorter.
+                sooner = self._clock.monotonic() + max(duty.period(), 0.05)
+                self._due[duty.name] = min(self._due.get(duty.name, sooner), sooner)
                 if duty.name in self._again:
                     self._again.discard(duty.name)
                     self._due[duty.name] = self._clock.monotonic()

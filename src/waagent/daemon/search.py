@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from waagent.daemon.agent import Agent
 from waagent.fabric.connection import Connection, Detected, connect, detect
 from waagent.fabric.dhcp import BSD, Surroundings
-from waagent.fabric.endpoint import KNOWN_ADDRESS, Discovery
+from waagent.fabric.endpoint import KNOWN_ADDRESS, Discovery, save
 from waagent.fabric.goal_state import History
 from waagent.fabric.package import Default, Route
 from waagent.model.event import Operation
@@ -30,6 +31,7 @@ class Search:
         self._agent = agent
         self._history = history
         self._tell = tell
+        self._channel = Default(changed=self._channel_changed)
         self._done = threading.Event()
         self._detected: Detected | None = None
 
@@ -40,28 +42,43 @@ class Search:
     def run(self) -> Connection:
         """Search until it is found or the program ends. Errors: ``ExchangeFailure``."""
         agent = self._agent
-        channel = Default(changed=self._channel_changed)
-
-        def connect_to(address: str) -> Connection:
-            return connect(
-                agent.system, agent.config, agent.paths, address,
-                agent_version=agent.version, history=self._history, channel=channel,
-            )  # fmt: skip
-
-        discovery = Discovery(
-            agent.system,
-            agent.config,
-            agent.guest.lease_sources,
-            lambda address: connect_to(address).wire.negotiate(),
-            dhcp_available=agent.guest.dhcp_available,
-            surroundings=surroundings(agent),
-        )
-        detected = detect(agent.system, agent.paths, discovery, connect_to)
+        detected = detect(agent.system, agent.paths, self._discovery(), self._connect_to)
         self._detected = detected
         if detected.endpoint.address != KNOWN_ADDRESS:
             self._tell(self._operation("ProtocolEndpoint", detected.endpoint.address))
         self._done.set()
         return detected.connection
+
+    def look_elsewhere(self, connection: Connection) -> bool:
+        """The wire server has been silent for a while: follow it where it has gone. False where nothing else answers."""
+        agent = self._agent
+        found = self._discovery().moved(connection.address)
+        if found is None:
+            return False
+        agent.system.log.warning(f"the wire server has moved from {connection.address} to {found.address}")
+        connection.certificates.create_transport_pair()
+        connection.move(found.address)
+        save(agent.system, agent.paths, found)
+        self._tell(self._operation("ProtocolEndpoint", found.address))
+        return True
+
+    def _connect_to(self, address: str) -> Connection:
+        agent = self._agent
+        return connect(
+            agent.system, agent.config, agent.paths, address,
+            agent_version=agent.version, history=self._history, channel=self._channel,
+        )  # fmt: skip
+
+    def _discovery(self) -> Discovery:
+        agent = self._agent
+        return Discovery(
+            agent.system,
+            agent.config,
+            agent.guest.lease_sources,
+            lambda address: self._connect_to(address).wire.negotiate(),
+            dhcp_available=agent.guest.dhcp_available,
+            surroundings=surroundings(agent),
+        )
 
     def wait(self) -> Detected:
         """The end of the search. Errors: ``ProvisionFailure`` when the program ends before it."""
@@ -87,7 +104,8 @@ class Search:
 
 def surroundings(agent: Agent) -> Surroundings:
     """The commands around a DHCP exchange of our own, on this system."""
-    return BSD if agent.guest.family in ("freebsd", "openbsd") else Surroundings()
+    base = BSD if agent.guest.family in ("freebsd", "openbsd") else Surroundings()
+    return replace(base, stop_client=agent.guest.dhcp_stop, start_client=agent.guest.dhcp_start)
 
 
 def keep_searching(search: Search, agent: Agent) -> Connection | None:

@@ -1,7 +1,8 @@
 """When the status goes out: at once when it changed, else on schedule (fabric.md 7; extensions.md 2.2).
 
 The duty looks once a second while something is under way, so that the end of an extension is seen within the second,
-and every ``PERIOD`` seconds otherwise. It never waits for a command: reports are read from disk beside it.
+and every ``PERIOD`` seconds otherwise. It never waits for a command: reports are read from disk beside it. A report that
+could not be delivered is tried again after ``RETRY`` seconds.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from waagent.model.goal_state import GoalState
 from waagent.model.status import GoalStateAggregate, VmStatus
 from waagent.report import status
 
-PERIOD = 15.0
+PERIOD = 20.0
 """Seconds between two reports that say the same."""
+RETRY = 6.0
 WATCH_PERIOD = 1.0
 LONG_FAILURE = 900.0
 _FINAL = frozenset({"success", "error"})
@@ -52,6 +54,7 @@ class StatusReports:
         self._last: VmStatus | None = None
         self._last_at: float | None = None
         self._failing_since: float | None = None
+        self._failed_at: float | None = None
         self._told_failure = False
         self._watching = False
         self._converged = agent.system.files.exists(agent.paths.initial_goal_state)
@@ -70,6 +73,8 @@ class StatusReports:
         self._aggregate = aggregate
 
     def period(self) -> float:
+        if self._failing_since is not None:
+            return RETRY
         return WATCH_PERIOD if self._watching else PERIOD
 
     def report(self) -> None:
@@ -78,6 +83,8 @@ class StatusReports:
         if state is None:
             return
         now = self._agent.system.clock.monotonic()
+        if self._failed_at is not None and now - self._failed_at < RETRY - 0.5:
+            return
         current = self._build(state)
         plain = replace(current, reported_at=_EPOCH)
         self._watching = not at_rest(current)
@@ -93,7 +100,7 @@ class StatusReports:
             self._failed(failure, now)
             return
         self._last, self._last_at = plain, now
-        self._failing_since, self._told_failure = None, False
+        self._failing_since, self._failed_at, self._told_failure = None, None, False
         self._uploaded()
         if not self._watching and self._aggregate is not None and current.handlers:
             self.settle()
@@ -118,7 +125,10 @@ class StatusReports:
         )
 
     def _failed(self, failure: ExchangeFailure, now: float) -> None:
-        self._agent.system.log.error(f"the status was not uploaded: {failure}")
+        self._failed_at = now
+        # One line for an outage, not one for each try of it.
+        log = self._agent.system.log
+        (log.error if self._failing_since is None else log.verbose)(f"the status was not uploaded: {failure}")
         if self._failing_since is None:
             self._failing_since = now
         elif now - self._failing_since > LONG_FAILURE and not self._told_failure:

@@ -76,7 +76,9 @@ class Daemon:
             agent, self._search, lambda work: self.scheduler.errand("health", work), before=self._write_pool
         )
         self._serving: Serving | None = None
-        self._polling = Polling(agent, self._taken, lambda: self._serving is None or self._serving.converged)
+        self._polling = Polling(
+            agent, self._taken, lambda: self._serving is None or self._serving.converged, self._search.look_elsewhere
+        )
         self._lock = threading.Lock()
         self._open = False
         self._waiting: Refresh | None = None
@@ -140,9 +142,7 @@ class Daemon:
             waiting, self._waiting = self._waiting, None
         if waiting is not None:
             self.scheduler.errand("fabric", lambda: self._obey(waiting))
-        delay = 0.0 if waiting is None else self._polling.period()
         self.scheduler.add(Duty("telemetry", "telemetry", self._outbox.send, lambda: 60.0, delay=2.0))
-        self.scheduler.add(Duty("goal state", "fabric", self._polling.poll, self._polling.period, delay))
 
     # -- the fabric lane
 
@@ -155,14 +155,15 @@ class Daemon:
         self._serving = Serving(
             self._agent, self.scheduler, connection, self._outbox, self._polling.force, lambda: self._polling.failures
         )
-        self._polling.poll()
+        # Provisioning may wait for the certificates of a goal state: a first poll that fails has to have a second one.
+        self.scheduler.add(Duty("goal state", "fabric", self._polling.poll, self._polling.period))
 
     def _taken(self, refresh: Refresh) -> None:
         """A complete goal state: kept until provisioning is over, then obeyed."""
         self._outbox.placed(refresh.goal_state)
         with self._lock:
             if not self._open:
-                self._waiting = refresh
+                self._waiting = refresh if self._waiting is None else refresh.after(self._waiting)
                 return
         self._obey(refresh)
 

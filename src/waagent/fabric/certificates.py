@@ -80,18 +80,20 @@ class CertificateStore:
 
     # -- the certificates of a goal state
 
-    def update(self, fetch: Callable[[str, str], bytes]) -> tuple[CertificateSummary, ...]:
+    def update(self, fetch: Callable[[str, str], bytes]) -> tuple[CertificateSummary, ...] | None:
         """Fetch, unpack and write the certificates; ``fetch(certificate, cipher)`` makes one request.
 
-        Never raises: problems are logged and the list is empty (fabric.md 3.4, trap 49).
+        Never raises: problems are logged and the list is empty (fabric.md 3.4, trap 49). None when no request was
+        answered with a document: worth asking again.
         """
+        answered = False
         for cipher in CIPHERS:
             try:
-                data = fetch(self.transport_certificate(), cipher)
-                document = certificates_document.parse(data)
+                document = certificates_document.parse(data := fetch(self.transport_certificate(), cipher))
             except (ExchangeFailure, SystemFailure, DocumentFailure) as failure:
                 self._warn(f"certificates ({cipher})", failure)
                 continue
+            answered = True
             if not document.data:
                 return ()
             if (document.format or "") not in PFX_FORMATS:
@@ -108,7 +110,7 @@ class CertificateStore:
             except (SystemFailure, DocumentFailure) as failure:
                 self._warn("certificates", failure)
                 return ()
-        return ()
+        return () if answered else None
 
     def decrypt(self, data: str) -> bytes:
         """The content of a base64 CMS envelope. Errors: ``CommandFailure``, or ``DocumentFailure`` when it is no DER."""

@@ -28,13 +28,14 @@ from waagent.system.port import System
 
 DETECTION_TRIES = 360
 DETECTION_DELAY = 10.0
+FIRST_DELAYS = (1.0, 2.0, 4.0, 8.0)
+"""Seconds before the first tries after the first: a host that is just coming up costs a boot no ten seconds."""
 
 
 @dataclass(frozen=True)
 class Connection:
     """The clients of one endpoint. They may be used from different threads; ``reader`` from one at a time."""
 
-    address: str
     exchange: Exchange
     wire: WireServer
     host: HostPlugin
@@ -45,6 +46,15 @@ class Connection:
     upload: StatusUpload
     reader: GoalStateReader
     signals: Signals
+
+    @property
+    def address(self) -> str:
+        return self.wire.address
+
+    def move(self, address: str) -> None:
+        """The fabric is at another address from now on; what is known of the goal state stays."""
+        self.wire.address = address
+        self.host.move(address)
 
     def new_packages(self) -> Packages:
         """Downloads for another thread: its own memory of the last manifest, the same default channel."""
@@ -79,7 +89,6 @@ def connect(
     shared = channel or Default()
     profile = Packages(exchange, host, shared).profile
     return Connection(
-        address=address,
         exchange=exchange,
         wire=wire,
         host=host,
@@ -109,14 +118,14 @@ def detect(
     connect_to: Callable[[str], Connection],
     tries: int = DETECTION_TRIES,
 ) -> Detected:
-    """Search until a wire server has given us a goal state, at most ``tries`` times 10 s apart.
+    """Search until a wire server has given us a goal state, at most ``tries`` times: soon at first, then 10 s apart.
 
     Errors: ``ExchangeFailure`` with the last cause after the last try, or when the agent is ending.
     """
     endpoints.forget(system, paths)
     failure: Failure | None = None
     for attempt in range(tries):
-        if attempt and not system.clock.pause(DETECTION_DELAY):
+        if attempt and not system.clock.pause(FIRST_DELAYS[attempt - 1] if attempt <= len(FIRST_DELAYS) else DETECTION_DELAY):
             break
         try:
             return _detected(system, paths, discovery, connect_to)

@@ -6,7 +6,7 @@ receive the answer and put back as it was: packet filter, a route for the broadc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from waagent.codec import dhcp_packet
@@ -21,7 +21,7 @@ Argv = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Commands around the exchange; ``{interface}`` is filled in, failures are ignored. The default is Linux.
+    """Commands around the exchange; names in braces are filled in, failures are ignored. The default is Linux.
 
     The route commands run only where there is no default route.
     """
@@ -32,6 +32,7 @@ class Surroundings:
     )
     add_route: Argv = ("ip", "route", "add", "255.255.255.255", "dev", "{interface}")
     remove_route: Argv = ("ip", "route", "del", "255.255.255.255", "dev", "{interface}")
+    add_gateway: Argv = ("ip", "route", "add", "{destination}", "via", "{gateway}")
     stop_client: Argv = ()
     start_client: Argv = ()
 
@@ -40,6 +41,7 @@ BSD = Surroundings(
     open_port=(),
     add_route=("route", "add", "255.255.255.255", "-iface", "{interface}"),
     remove_route=("route", "delete", "255.255.255.255", "-iface", "{interface}"),
+    add_gateway=("route", "add", "{destination}", "{gateway}"),
 )
 
 
@@ -51,24 +53,35 @@ def probe(
     interface: tuple[str, bytes],
     surroundings: Surroundings,
     default_route: bool,
+    waits: tuple[float, ...] = WAITS,
 ) -> DhcpOffer:
-    """What the network's DHCP server says. Errors: ``ExchangeFailure`` when nobody answered in five sends."""
+    """What the network's DHCP server says. Errors: ``ExchangeFailure`` when nobody answered, one send after each wait."""
     name, mac = interface
     before: list[Argv] = [*surroundings.open_port, surroundings.stop_client]
     after: list[Argv] = [surroundings.start_client]
     if not default_route:
         before.append(surroundings.add_route)
         after.insert(0, surroundings.remove_route)
-    _all(system, before, name)
+    _all(system, before, {"interface": name})
     try:
-        return _ask(system, dhcp_packet.discover(identifier, mac, broadcast), identifier, mac, name)
+        return _ask(system, dhcp_packet.discover(identifier, mac, broadcast), identifier, mac, name, waits)
     finally:
-        _all(system, after, name)
+        _all(system, after, {"interface": name})
 
 
-def _ask(system: System, packet: bytes, identifier: bytes, mac: bytes, interface: str) -> DhcpOffer:
+def add_routes(system: System, offer: DhcpOffer, surroundings: Surroundings) -> None:
+    """Make a machine without a default route reach what the answer names (fabric.md 1.3): they stay, it had none."""
+    wanted = {"default": offer.gateway, **{route.destination: route.gateway for route in offer.routes}}
+    if offer.gateway is not None:
+        wanted.pop("0.0.0.0/0", None)
+    for destination, gateway in wanted.items():
+        if gateway is not None:
+            _all(system, [surroundings.add_gateway], {"destination": destination, "gateway": gateway})
+
+
+def _ask(system: System, packet: bytes, identifier: bytes, mac: bytes, interface: str, waits: tuple[float, ...]) -> DhcpOffer:
     causes: list[SystemFailure] = []
-    for wait in WAITS:
+    for wait in waits:
         if wait and not system.clock.pause(wait):
             raise ExchangeFailure("DHCP: given up because the agent is ending")
         taken: list[DhcpOffer] = []
@@ -88,14 +101,17 @@ def _ask(system: System, packet: bytes, identifier: bytes, mac: bytes, interface
         if taken:
             return taken[-1]
         system.log.verbose(f"no DHCP server answered on {interface}")
-    raise ExchangeFailure(f"no DHCP server answered on {interface} ({len(WAITS)} tries)", causes=tuple(causes[-1:]))
+    raise ExchangeFailure(
+        f"no DHCP server answered on {interface} ({len(waits)} {'try' if len(waits) == 1 else 'tries'})",
+        causes=tuple(causes[-1:]),
+    )
 
 
-def _all(system: System, commands: Iterable[Argv], interface: str) -> None:
+def _all(system: System, commands: Iterable[Argv], names: Mapping[str, str]) -> None:
     for argv in commands:
         if not argv or not system.commands.find(argv[0]):
             continue
         try:
-            system.commands.run(tuple(word.replace("{interface}", interface) for word in argv), timeout=30.0, ok=None)
+            system.commands.run(tuple(word.format(**names) for word in argv), timeout=30.0, ok=None)
         except CommandFailure as failure:
             system.log.verbose(f"{argv[0]}: {failure.reason}")

@@ -4,7 +4,9 @@ In order: the known address when the configuration says so; a host route to it; 
 the answer to a DISCOVER of our own; and after a failed exchange the known address once more (guest.md 5.2, step 5). What
 is found is believed only after it has answered as a wire server: a private DNS server was taken for one in the field.
 Odd: the exchange is only a probe, no address is taken; its packet is fixed, and only the first one of a process asks for
-a unicast reply. After any wire server error the lease files are ignored for the rest of the process.
+a unicast reply. After any wire server error the lease files are ignored for the rest of the search. A machine without a
+default route gets the one that the answer names, and the routes beside it (option 249), before the address is tried.
+``moved`` is the look that a resident agent takes when its wire server has fallen silent.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
 from waagent.fabric import leases
-from waagent.fabric.dhcp import Surroundings, probe
+from waagent.fabric.dhcp import WAITS, Surroundings, add_routes, probe
 from waagent.fabric.leases import LeaseSources
 from waagent.model.failure import CommandFailure, DocumentFailure, ExchangeFailure, Failure, SystemFailure
 from waagent.model.network import DhcpOffer, Route, RouteEntry
@@ -78,17 +80,48 @@ class Discovery:
         self._found = found
         return found
 
+    def moved(self, silent: str) -> Endpoint | None:
+        """Another address than ``silent`` that answers as a wire server; None while there is none, whatever the reason.
+
+        Looks where a move would show first: in the leases as they are now, in one DISCOVER, and at the known address.
+        """
+        if not self._dhcp_wanted:
+            return None
+        for candidate in self._elsewhere():
+            if candidate.address == silent:
+                continue
+            try:
+                return self._proved(candidate)
+            except (ExchangeFailure, DocumentFailure) as failure:
+                self._system.log.verbose(f"{candidate.address} is no wire server: {failure}")
+        return None
+
+    def _elsewhere(self) -> Iterator[Endpoint]:
+        address = leases.look(self._system, self._sources)
+        if address is not None:
+            yield Endpoint(address, "lease")
+        try:
+            offer = self._ask(WAITS[:1])
+        except (ExchangeFailure, SystemFailure) as failure:
+            self._system.log.verbose(f"looking for another wire server: {failure}")
+        else:
+            if offer.endpoint is not None:
+                yield Endpoint(offer.endpoint, "dhcp", offer.gateway, offer.routes)
+        yield Endpoint(KNOWN_ADDRESS, "known")
+
     def _search(self) -> Endpoint:
         causes: list[Failure] = []
         for candidate in self._candidates(causes):
             try:
-                self._believe(candidate.address)
+                return self._proved(candidate)
             except (ExchangeFailure, DocumentFailure) as failure:
                 causes.append(failure)
-                continue
-            self._system.log.info(f"the wire server is {candidate.address} (found by: {candidate.source})")
-            return candidate
         raise ExchangeFailure("no wire server was found", causes=tuple(causes))
+
+    def _proved(self, candidate: Endpoint) -> Endpoint:
+        self._believe(candidate.address)
+        self._system.log.info(f"the wire server is {candidate.address} (found by: {candidate.source})")
+        return candidate
 
     def _candidates(self, causes: list[Failure]) -> Iterator[Endpoint]:
         """What to try, in order; a later candidate is only looked for when the former has not proved itself."""
@@ -108,6 +141,8 @@ class Discovery:
             offer = self._ask()
         except (ExchangeFailure, SystemFailure) as failure:
             causes.append(failure)
+        if offer.gateway and not has_default_route(routes_text(self._system)):
+            add_routes(self._system, offer, self._surroundings)
         if offer.endpoint is not None:
             yield Endpoint(offer.endpoint, "dhcp", offer.gateway, offer.routes)
         elif not causes:
@@ -115,7 +150,7 @@ class Discovery:
         if offer.endpoint != KNOWN_ADDRESS:
             yield Endpoint(KNOWN_ADDRESS, "last resort", offer.gateway, offer.routes)
 
-    def _ask(self) -> DhcpOffer:
+    def _ask(self, waits: tuple[float, ...] = WAITS) -> DhcpOffer:
         """One exchange of our own; only the first of a process asks for a unicast answer."""
         broadcast, self._probed = self._probed, True
         return probe(
@@ -125,6 +160,7 @@ class Discovery:
             interface=primary_interface(self._system),
             surroundings=self._surroundings,
             default_route=has_default_route(routes_text(self._system)),
+            waits=waits,
         )
 
 

@@ -4,7 +4,9 @@
 the pure rule that reads it; ``Exchange.send`` is the only loop. Odd on this fabric: 403, 429 and 503 all mean "slow
 down" (trap 26), 410 never earns another try of the same request (trap 27), and a 400 that earns one (trap 28) does so
 only when its body does not say that our identity is stale. Connections are kept alive on purpose: the door drops a
-stale one and tries again by itself (``docs/compatibility.md``, trap 25).
+stale one and tries again by itself (``docs/compatibility.md``, trap 25). Odd on purpose: what is asked again and again
+anyway is asked once each time, because the next poll is the other try. So a fabric that is struggling gets no more requests
+than one that is well, and is noticed to be back within one poll; the reference asks six to twenty-five times in each poll.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ class Policy:
     """How one call is made. Times in seconds; ``attempts`` counts requests, not extra tries.
 
     ``base`` multiplies Fibonacci 2, 3, 5, 8 …; ``cap`` bounds one delay, ``total`` the sum of everything. A call that
-    was throttled once waits ``throttled_delay`` and gets at least ``throttled_attempts`` (None: it keeps its own number).
+    was throttled once waits ``throttled_delay`` and gets at least ``throttled_attempts`` (None: it keeps its own number):
+    about the 25 s of the reference, with a third of its requests.
     ``jitter`` spreads each delay by up to this share of it, either way. ``side`` is the counter of fabric.md 11.6.
     """
 
@@ -40,8 +43,8 @@ class Policy:
     base: float = 1.0
     fixed: tuple[float, ...] = ()
     retryable: frozenset[int] = RETRYABLE
-    throttled_delay: float = 1.0
-    throttled_attempts: int | None = 25
+    throttled_delay: float = 3.0
+    throttled_attempts: int | None = 9
     cap: float | None = None
     total: float | None = None
     jitter: float = 0.0
@@ -50,34 +53,41 @@ class Policy:
     """Longest silence within one attempt, where ``deadline`` is long."""
 
 
-_ONCE = Policy(attempts=1, throttled_attempts=None, retryable=frozenset())
+_POLLED = Policy(attempts=1, throttled_attempts=None, retryable=frozenset())
 _HOST = Policy(side="hostplugin")
+_HOST_POLLED = replace(_POLLED, side="hostplugin")
 _STORAGE = Policy(side="other", jitter=0.1)
+_STORAGE_POLLED = replace(_POLLED, side="other")
+_FEW = Policy(attempts=3, throttled_attempts=None)
 
 POLICIES: Mapping[str, Policy] = {
-    "versions": Policy(),
-    "goal state": Policy(),
-    "goal state part": Policy(),
-    "certificates": Policy(),
-    "remote access": Policy(),
+    # Asked in turns: by the search, every poll, every report, every minute.
+    "versions": _POLLED,
+    "goal state": _POLLED,
+    "goal state part": _POLLED,
+    "remote access": _POLLED,
+    "vm settings": _HOST_POLLED,
+    "host versions": _HOST_POLLED,
+    "host health": _HOST_POLLED,
+    "host status": _HOST_POLLED,
+    "status": _STORAGE_POLLED,
+    "health signal": _POLLED,
+    "metadata health": _STORAGE_POLLED,
+    # A failure of these is not one of the poll: it would be taken for an empty list, for "not on hold".
+    "certificates": _FEW,
+    "profile": replace(_FEW, side="other"),
+    "host profile": replace(_FEW, side="hostplugin", retryable=RETRYABLE | {400}),
     # Trap 33: 30 attempts from 15 s without a cap would take days; the intended total is 5 to 15 minutes.
     "health": Policy(attempts=30, base=15.0, cap=60.0, total=900.0),
     "role properties": Policy(),
     "telemetry": Policy(attempts=3, throttled_delay=8.0, throttled_attempts=None),
     "telemetry now": Policy(attempts=3, throttled_delay=2.0, throttled_attempts=None),
-    "health signal": Policy(),
-    "vm settings": replace(_ONCE, side="hostplugin"),
-    "host versions": _HOST,
-    "host health": replace(_ONCE, side="hostplugin"),
     "host document": replace(_HOST, retryable=RETRYABLE | {400}),
     "host package": replace(_HOST, deadline=900.0, total=900.0, patience=10.0),
-    "host status": _HOST,
     "host log": replace(_HOST, deadline=30.0),
     "document": _STORAGE,
     "package": replace(_STORAGE, deadline=900.0, total=900.0, patience=10.0),
-    "status": replace(_STORAGE, jitter=0.0),
     "metadata": Policy(side="other"),
-    "metadata health": Policy(side="other"),
 }
 
 

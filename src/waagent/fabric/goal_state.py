@@ -35,6 +35,14 @@ class Refresh:
     wire_changed: bool
     extensions_changed: bool
 
+    def after(self, untaken: Refresh) -> Refresh:
+        """This outcome for somebody who has not taken the one before: what was new in that is new still."""
+        return Refresh(
+            self.goal_state,
+            self.wire_changed or untaken.wire_changed,
+            self.extensions_changed or untaken.extensions_changed,
+        )
+
 
 History = Callable[[str, tuple[HistoryDocument, ...]], object]
 
@@ -135,6 +143,7 @@ class GoalStateReader:
         settings_changed = settings is not None and settings.etag != self._used_etag
         if not wire_changed and not settings_changed:
             self._renewed(wire)
+            self._fetch_owed_certificates()
             return
         parts = self._parts
         if wire_changed or parts is None:
@@ -215,6 +224,21 @@ class GoalStateReader:
         settings = self._fast.settings
         return settings is not None and state.extensions.identity == settings.goal_state.identity
 
+    def _fetch_owed_certificates(self) -> None:
+        """Ask again for certificates that could not be had when their goal state came."""
+        parts = self._parts
+        if parts is None or not parts.certificates_owed:
+            return
+        again = self._reader.certificates(parts.certificates_url)
+        if again is not None:
+            self._system.log.info(f"the certificates of the goal state are here now: {len(again)}")
+            self._have(replace(parts, certificates=again, certificates_owed=False))
+
+    def _have(self, parts: WireParts) -> None:
+        assert self._state is not None
+        self._parts = parts
+        self._state = replace(self._state, certificates=parts.certificates)
+
     def _repair_certificates(self) -> None:
         """While Fast Track is in use: download the set again when a ``.crt`` has gone; failures are only logged."""
         state, parts = self._state, self._parts
@@ -225,8 +249,7 @@ class GoalStateReader:
         self._system.log.info("certificate files are missing: downloading them again")
         again = self._reader.certificates(parts.certificates_url)
         if again:
-            self._parts = replace(parts, certificates=again)
-            self._state = replace(state, certificates=again)
+            self._have(replace(parts, certificates=again, certificates_owed=False))
 
     # -- history
 

@@ -82,6 +82,11 @@ class HostPlugin:
     def identity(self) -> Identity | None:
         return self._identity
 
+    def move(self, address: str) -> None:
+        """Talk to the plugin at another address from now on."""
+        self._base = f"http://{address}:{PORT}"
+        self._spoken = False
+
     def identify(self, container_id: str, role_config_name: str | None) -> None:
         """Take the identity of a goal state just fetched; without a ConfigName the plugin cannot be used."""
         self._identity = Identity(container_id, role_config_name) if role_config_name else None
@@ -121,6 +126,7 @@ class HostPlugin:
         self,
         url: str,
         *,
+        call: str = "host document",
         package: bool = False,
         manifest_uri: str | None = None,
         fast_track: bool = False,
@@ -128,20 +134,20 @@ class HostPlugin:
         restart: Callable[[], None] | None = None,
         limit: int = 16 * 1024 * 1024,
     ) -> bytes:
-        """The body of ``url``, fetched by the plugin; empty when ``sink`` took it."""
+        """The body of ``url``, fetched by the plugin; empty when ``sink`` took it. ``call``: the policy of a document."""
         self.available()
         extra = {"x-ms-artifact-location": url}
         if package and manifest_uri:
             extra["x-ms-artifact-manifest-location"] = manifest_uri
         if fast_track:
             extra["x-ms-verify-from-artifacts-blob"] = "true"
-        call = "host package" if package else "host document"
+        policy = "host package" if package else call
 
         def ask(identity: Identity) -> Response:
             request = Request(
                 "GET", f"{self._base}/extensionArtifact", {**versioned(identity), **extra}, sink=sink, limit=limit
             )
-            return self._exchange.send(call, request, restart=restart)
+            return self._exchange.send(policy, request, restart=restart)
 
         def attempt() -> Response:
             return self._renewing(ask, is_stale_identity, restart)

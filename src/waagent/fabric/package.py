@@ -87,7 +87,7 @@ class Packages:
     def profile(self, url: str) -> bytes:
         """The artifacts profile blob; never with the verify header. Errors: ``ExchangeFailure`` with both causes."""
         found: list[bytes] = []
-        self._either(url, lambda uri, route: found.append(self._document(uri, route, False)))
+        self._either(url, lambda uri, route: found.append(self._profile(uri, route)))
         return found[-1]
 
     def download(
@@ -162,7 +162,13 @@ class Packages:
     def _document(self, uri: str, route: Route, fast_track: bool) -> bytes:
         if route is Route.HOST:
             return self._host.artifact(uri, fast_track=fast_track)
-        answer = self._exchange.send("document", Request("GET", uri, proxied=True))
+        return self._direct("document", uri)
+
+    def _profile(self, uri: str, route: Route) -> bytes:
+        return self._host.artifact(uri, call="host profile") if route is Route.HOST else self._direct("profile", uri)
+
+    def _direct(self, call: str, uri: str) -> bytes:
+        answer = self._exchange.send(call, Request("GET", uri, proxied=True))
         return require(answer, f"GET {redact(uri)}").body
 
     def _stream(self, uri: str, route: Route, destination: str, manifest_uri: str | None, fast_track: bool) -> None:

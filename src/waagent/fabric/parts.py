@@ -42,6 +42,8 @@ class WireParts:
     hosting: HostingEnvironment
     certificates: tuple[CertificateSummary, ...] = ()
     certificates_url: str | None = None
+    certificates_owed: bool = False
+    """The fabric has certificates for us, but did not hand them out when it was asked."""
     remote_access: RemoteAccess | None = None
     documents: tuple[HistoryDocument, ...] = ()
 
@@ -80,9 +82,10 @@ class PartsReader:
             self._save_shared_config(data)
             documents.append(HistoryDocument("SharedConfig.xml", data))
         certificates = self.certificates(wire.certificates_url)
-        documents.append(HistoryDocument("Certificates.json", summary_text(certificates)))
+        documents.append(HistoryDocument("Certificates.json", summary_text(certificates or ())))
         access = self._remote_access(wire, documents)
-        return WireParts(extensions, hosting, certificates, wire.certificates_url, access, tuple(documents))
+        owed = certificates is None
+        return WireParts(extensions, hosting, certificates or (), wire.certificates_url, owed, access, tuple(documents))
 
     def _extensions(self, wire: WireGoalState, documents: list[HistoryDocument]) -> ExtensionsGoalState:
         if not wire.extensions_config_url:
@@ -108,8 +111,11 @@ class PartsReader:
         if self._system.files.read_if_there(self._paths.shared_config) != content:
             self._system.files.write(self._paths.shared_config, content, 0o644)
 
-    def certificates(self, url: str | None) -> tuple[CertificateSummary, ...]:
-        """Download and install the certificates; empty without an address, and after any problem (trap 49)."""
+    def certificates(self, url: str | None) -> tuple[CertificateSummary, ...] | None:
+        """Download and install the certificates; empty without an address, and after any problem (trap 49).
+
+        None when they were not to be had just now.
+        """
         if not url:
             return ()
 

@@ -29,7 +29,10 @@ COMMON_HEADERS: Mapping[str, str] = {"x-ms-version": PROTOCOL_VERSION, "x-ms-age
 
 
 class WireServer:
-    """What the wire server can be asked and told. Errors of every method: ``ExchangeFailure`` and ``DocumentFailure``."""
+    """What the wire server can be asked and told. Errors of every method: ``ExchangeFailure`` and ``DocumentFailure``.
+
+    ``address`` may be set anew: the server has moved.
+    """
 
     def __init__(self, exchange: Exchange, address: str) -> None:
         self.address = address

@@ -17,7 +17,7 @@ from waagent.model.event import Operation
 from waagent.model.failure import HttpFailure, StatusFailure
 from waagent.model.health import READY, STARTING, HealthReport
 from waagent.model.ovf import KeyPair, OvfEnvironment, PublicKey
-from waagent.provision import pool
+from waagent.provision import ending, pool
 
 STORED = "D0DF4C54-4ECB-4A4B-9954-5BDF3ED5C3B8"
 UUID = "544CDFD0-CB4E-4B4A-9954-5BDF3ED5C3B8"
@@ -51,8 +51,9 @@ class Machine:
         self.commands = ScriptedCommands(installed=["systemctl"])
         answer = "enabled\n" if cloud_init else "disabled\n"
         self.commands.on("systemctl", "is-enabled", "cloud-init-local.service", stdout=answer)
+        self.system = system(files=self.files, log=self.log, clock=self.clock, commands=self.commands, http=self.http)
         agent: Any = SimpleNamespace(
-            system=system(files=self.files, log=self.log, clock=self.clock, commands=self.commands, http=self.http),
+            system=self.system,
             config=self.config,
             paths=self.paths,
             guest=DEBIAN,
@@ -103,6 +104,17 @@ def test_a_ready_that_was_never_delivered_is_said_at_the_next_start() -> None:
     machine = Machine(owed=True)
     machine.files.put(machine.paths.provisioned, UUID.lower())
     machine.boot.run("its tag")
+    assert machine.said.reports == [READY]
+
+
+def test_what_was_cut_short_after_the_marker_is_finished_at_the_next_start_even_where_the_medium_was_the_only_proof() -> None:
+    machine = Machine(owed=True)
+    machine.files.put(machine.paths.provisioned, STORED).put("/sys/block/sr0/dev", "")
+    ending.begin(machine.system, machine.paths, "/dev/sr0", run_custom_data=False)
+    machine.commands.on("eject", "/dev/sr0")
+    assert machine.boot.run(None) is True
+    assert machine.commands.lines[-1] == ("eject", "/dev/sr0")
+    assert not machine.files.exists(ending.record_path(machine.paths))
     assert machine.said.reports == [READY]
 
 

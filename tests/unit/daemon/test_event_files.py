@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 from unit.fakes import FrozenClock, ListLog, MemoryFiles, system
 from waagent.config.paths import Paths
-from waagent.config.sections import Config
+from waagent.config.sections import Config, Telemetry
 from waagent.daemon.event_files import EventFiles
 from waagent.daemon.outbox import Outbox
-from waagent.model.event import Event
+from waagent.model.event import Event, Operation
 from waagent.report.telemetry import Machine
 
 PATHS = Paths.of(Config())
@@ -25,11 +26,12 @@ class Wire:
 
 
 class Bench:
-    def __init__(self) -> None:
+    def __init__(self, config: Config | None = None) -> None:
         self.clock = FrozenClock()
         self.files, self.log, self.wire = MemoryFiles(now=lambda: self.clock.now().timestamp() - 100), ListLog(), Wire()
         agent: Any = SimpleNamespace(
             system=system(files=self.files, log=self.log, clock=self.clock),
+            config=config or Config(),
             paths=PATHS,
             machine=Machine("9.9.9.10"),
             process_id=7,
@@ -96,3 +98,13 @@ def test_events_wait_for_a_connection_and_the_oldest_go_first() -> None:
     body = bench.sent()
     assert 'Value="4"' not in body and 'Value="5"' in body and body.count("<Event ") == outbox.WAITING
     assert bench.woken[0] == outbox.GATHERED
+
+
+def test_with_telemetry_turned_off_the_files_go_and_nothing_is_sent() -> None:
+    bench = Bench(replace(Config(), telemetry=Telemetry(enabled=False)))
+    bench.event_files.prepare()
+    path = f"{PATHS.events}/1.tld"
+    bench.files.write(path, b'{"eventId": 1, "providerId": "p", "parameters": [{"name": "Name", "value": "Old.Ext"}]}')
+    bench.event_files.collect_legacy()
+    bench.outbox.tell(Operation("Provision", True, "done", bench.clock.now()))
+    assert (bench.sent(), bench.files.exists(path)) == ("", False)

@@ -10,8 +10,8 @@ import pytest
 
 from unit.fakes import FrozenClock, ListLog, system
 from waagent.config.sections import Config, Extensions
-from waagent.daemon.polling import PERIOD, WHOLE_PERIOD, Polling
-from waagent.model.failure import ExchangeFailure, ProvisionFailure
+from waagent.daemon.polling import LOOK_AFTER, PERIOD, WHOLE_PERIOD, Polling
+from waagent.model.failure import DocumentFailure, ExchangeFailure, ProvisionFailure
 
 
 class Reader:
@@ -40,8 +40,14 @@ class Bench:
         agent: Any = SimpleNamespace(system=system(clock=self.clock, log=self.log), config=config)
         self.taken: list[object] = []
         self.converged = False
-        self.polling = Polling(agent, self.taken.append, lambda: self.converged)
+        self.looked = 0
+        self.moves = False
+        self.polling = Polling(agent, self.taken.append, lambda: self.converged, self.look)
         self.polling.connected(cast(Any, SimpleNamespace(reader=self.reader)))
+
+    def look(self, connection: object) -> bool:
+        self.looked += 1
+        return self.moves
 
 
 def test_the_first_poll_asks_for_everything_and_ends_the_wait() -> None:
@@ -53,11 +59,11 @@ def test_the_first_poll_asks_for_everything_and_ends_the_wait() -> None:
 
 def test_between_whole_questions_one_conditional_request_stands_for_them() -> None:
     bench = Bench()
-    for _ in range(9):
+    for _ in range(11):
         bench.polling.poll()
         bench.clock.advance(PERIOD)
-    assert bench.reader.calls == ["refresh", "stirred", "stirred", "stirred"] * 2 + ["refresh"]
-    assert WHOLE_PERIOD == 4 * PERIOD
+    assert bench.reader.calls == ["refresh", "stirred", "stirred", "stirred", "stirred"] * 2 + ["refresh"]
+    assert WHOLE_PERIOD == 5 * PERIOD
 
 
 def test_whatever_stirs_is_followed_by_the_whole_question_at_once() -> None:
@@ -117,3 +123,44 @@ def test_who_waits_for_the_first_goal_state_is_let_go_when_the_program_ends() ->
     bench.clock.ending = True
     with pytest.raises(ProvisionFailure, match="stopped"):
         bench.polling.wait_for_first()
+
+
+def test_after_five_failures_in_a_row_another_wire_server_is_looked_for_and_then_ever_more_seldom() -> None:
+    bench = Bench()
+    bench.reader.failure = ExchangeFailure("silence")
+    looks = []
+    for _ in range(40):
+        bench.polling.poll()
+        looks.append(bench.looked)
+    assert [looks.index(count) + 1 for count in (1, 2, 3, 4)] == [5, 10, 20, 40]
+    assert len(bench.log.of("warning")) == 5, "the same words at every poll"
+
+
+def test_where_the_wire_server_has_moved_everything_is_fetched_anew() -> None:
+    bench = Bench()
+    bench.polling.poll()
+    bench.reader.failure, bench.reader.stirs, bench.moves = ExchangeFailure("silence"), True, True
+    for _ in range(LOOK_AFTER):
+        bench.polling.poll()
+    bench.reader.failure = None
+    bench.polling.poll()
+    assert bench.reader.calls[-1] == "forced"
+
+
+def test_a_poll_that_succeeds_begins_the_count_again() -> None:
+    bench = Bench()
+    for _ in range(3):
+        bench.reader.failure = ExchangeFailure("silence")
+        for _ in range(LOOK_AFTER - 1):
+            bench.polling.poll()
+        bench.reader.failure = None
+        bench.polling.poll()
+    assert bench.looked == 0
+
+
+def test_a_document_that_cannot_be_read_is_no_reason_to_look_elsewhere() -> None:
+    bench = Bench()
+    bench.reader.failure = DocumentFailure("GoalState", "Incarnation", "is missing")
+    for _ in range(2 * LOOK_AFTER):
+        bench.polling.poll()
+    assert bench.looked == 0

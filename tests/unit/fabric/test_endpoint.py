@@ -180,7 +180,46 @@ def test_without_a_default_route_the_broadcast_gets_one_and_loses_it_again() -> 
         ("iptables", "-I", "INPUT", "-p", "udp", "--dport", "68", "-j", "ACCEPT"),
         ("ip", "route", "add", "255.255.255.255", "dev", "eth0"),
         ("ip", "route", "del", "255.255.255.255", "dev", "eth0"),
+        ("ip", "route", "add", "default", "via", "10.77.0.1"),
     ]
+
+
+def test_where_a_default_route_is_missing_what_the_answer_names_is_added() -> None:
+    offer = reply("f5040a4d0010" + "03040a4d0001" + "f915" + "000a4d0001" + "20a83f81100a4d0001" + "0c0a100a4d0001")
+    bench = Bench(routes=HEAD, offers=(offer,))
+    bench.discovery.discover()
+    added = [argv[3:] for argv in bench.commands.argvs if argv[:3] == ("ip", "route", "add") and argv[4] == "via"]
+    assert added == [
+        ("default", "via", "10.77.0.1"), ("168.63.129.16/32", "via", "10.77.0.1"), ("10.16.0.0/12", "via", "10.77.0.1"),
+    ]  # fmt: skip
+
+
+def test_a_machine_with_a_default_route_keeps_its_routes() -> None:
+    bench = Bench(offers=(OFFER,))
+    bench.discovery.discover()
+    assert not [argv for argv in bench.commands.argvs if argv[0] == "ip"]
+
+
+def test_a_wire_server_that_moved_is_found_by_its_lease() -> None:
+    bench = Bench(lease=LEASE)
+    found = bench.discovery.moved(KNOWN_ADDRESS)
+    assert found == Endpoint("168.63.129.10", "lease")
+    assert bench.sockets.sent == []
+
+
+def test_a_wire_server_that_moved_is_found_by_one_question_in_spite_of_a_route_to_the_old_one() -> None:
+    bench = Bench(routes=HEAD + DEFAULT + TO_FABRIC, offers=(OFFER,))
+    found = bench.discovery.moved(KNOWN_ADDRESS)
+    assert found is not None
+    assert (found.address, found.source, len(bench.sockets.sent)) == ("10.77.0.16", "dhcp", 1)
+
+
+def test_a_silent_wire_server_that_did_not_move_gets_no_request_from_the_look() -> None:
+    bench = Bench(lease=LEASE, bad=("168.63.129.10",))
+    assert bench.discovery.moved("168.63.129.10") == Endpoint(KNOWN_ADDRESS, "known")
+    bench = Bench(bad=(KNOWN_ADDRESS,))
+    assert bench.discovery.moved(KNOWN_ADDRESS) is None
+    assert bench.believed == []
 
 
 def test_a_known_address_as_gateway_is_no_route_to_it() -> None:

@@ -29,31 +29,34 @@ def test_delays_are_the_fibonacci_numbers_from_two() -> None:
 
 
 def test_six_attempts_wait_thirty_one_seconds_in_all() -> None:
-    delays = [next_delay(POLICIES["goal state"], attempt, throttled=False) for attempt in range(1, 7)]
+    delays = [next_delay(POLICIES["document"], attempt, throttled=False) for attempt in range(1, 7)]
     assert delays == [2, 3, 5, 8, 13, None]
 
 
 @pytest.mark.parametrize(
     ("call", "attempts", "deadline"),
     [
-        ("versions", 6, 10),
-        ("goal state", 6, 10),
-        ("goal state part", 6, 10),
-        ("certificates", 6, 10),
-        ("remote access", 6, 10),
+        ("versions", 1, 10),
+        ("goal state", 1, 10),
+        ("goal state part", 1, 10),
+        ("certificates", 3, 10),
+        ("remote access", 1, 10),
         ("health", 30, 10),
         ("role properties", 6, 10),
         ("telemetry", 3, 10),
         ("telemetry now", 3, 10),
-        ("health signal", 6, 10),
+        ("health signal", 1, 10),
         ("vm settings", 1, 10),
-        ("host versions", 6, 10),
+        ("host versions", 1, 10),
         ("host health", 1, 10),
         ("host document", 6, 10),
-        ("host status", 6, 10),
+        ("host status", 1, 10),
         ("host log", 6, 30),
-        ("status", 6, 10),
+        ("status", 1, 10),
         ("metadata", 6, 10),
+        ("metadata health", 1, 10),
+        ("profile", 3, 10),
+        ("host profile", 3, 10),
     ],
 )
 def test_the_table_has_the_numbers_of_the_protocol(call: str, attempts: int, deadline: float) -> None:
@@ -63,9 +66,10 @@ def test_the_table_has_the_numbers_of_the_protocol(call: str, attempts: int, dea
 @pytest.mark.parametrize(
     ("policy", "attempt", "throttled", "elapsed", "expected"),
     [
-        (POLICIES["goal state"], 6, True, 0, 1.0),  # throttled: at least 25 attempts, a steady second
-        (POLICIES["goal state"], 24, True, 0, 1.0),
-        (POLICIES["goal state"], 25, True, 0, None),
+        (POLICIES["document"], 6, True, 0, 3.0),  # throttled: a steady delay, and as long as the reference's 25 s
+        (POLICIES["document"], 8, True, 0, 3.0),
+        (POLICIES["document"], 9, True, 0, None),
+        (POLICIES["goal state"], 1, True, 0, None),  # the next poll is the other try
         (POLICIES["telemetry"], 1, False, 0, 2),
         (POLICIES["telemetry"], 2, False, 0, 3),
         (POLICIES["telemetry"], 2, True, 0, 8.0),
@@ -93,15 +97,15 @@ def test_jitter_spreads_a_delay_both_ways() -> None:
 @pytest.mark.parametrize("status", sorted(RETRYABLE - {403, 429, 503}))
 def test_a_retryable_status_is_tried_again(status: int) -> None:
     world = answering(status, (200, b"ok"))
-    assert exchange(world).send("goal state", GET).body == b"ok"
+    assert exchange(world).send("document", GET).body == b"ok"
     assert world.clock.pauses == [2]
 
 
 @pytest.mark.parametrize("status", [403, 429, 503])
-def test_throttling_changes_to_a_steady_second(status: int) -> None:
+def test_throttling_changes_to_a_steady_delay(status: int) -> None:
     world = answering(500, status, 500, 500, (200, b"ok"))
-    exchange(world).send("goal state", GET)
-    assert world.clock.pauses == [2, 1, 1, 1]
+    exchange(world).send("document", GET)
+    assert world.clock.pauses == [2, 3, 3, 3]
 
 
 @pytest.mark.parametrize("answer", [304, 302, 400, 404, 405, 410, (400, b"InvalidContainerConfiguration")])
@@ -114,7 +118,7 @@ def test_other_statuses_reach_the_caller_at_once(answer: Answer) -> None:
 def test_a_retryable_status_after_the_last_attempt_is_no_reply_but_an_error() -> None:
     world = answering(*[500] * 6)
     with pytest.raises(ExchangeFailure) as caught:
-        exchange(world).send("goal state", GET)
+        exchange(world).send("document", GET)
     assert not isinstance(caught.value, StatusFailure)
     assert status_of(caught.value) == 500
     assert len(world.http.requests) == 6
@@ -123,9 +127,20 @@ def test_a_retryable_status_after_the_last_attempt_is_no_reply_but_an_error() ->
 def test_a_refused_connection_is_tried_again_and_keeps_its_kind() -> None:
     world = answering(*[REFUSED] * 6)
     with pytest.raises(HttpFailure) as caught:
-        exchange(world).send("goal state", GET)
+        exchange(world).send("document", GET)
     assert caught.value.kind == "refused"
     assert sum(world.clock.pauses) == 31
+
+
+@pytest.mark.parametrize("answer", [REFUSED, 503, 500, 410, (200, b"")])
+def test_what_is_polled_is_asked_once_whatever_comes(answer: Answer) -> None:
+    for call in ("goal state", "goal state part", "vm settings", "host status", "status", "versions", "metadata health"):
+        world = answering(answer)
+        try:
+            exchange(world).send(call, GET)
+        except ExchangeFailure:
+            pass
+        assert (len(world.http.requests), world.clock.pauses) == (1, []), call
 
 
 def test_a_body_that_is_too_long_is_not_asked_for_again() -> None:
@@ -161,7 +176,7 @@ def test_an_ending_agent_gives_up_between_two_tries() -> None:
     world = answering(500, 500)
     world.clock.ending_after = 0
     with pytest.raises(ExchangeFailure, match="ending"):
-        exchange(world).send("goal state", GET)
+        exchange(world).send("document", GET)
     assert len(world.http.requests) == 1
 
 
@@ -173,7 +188,7 @@ def test_a_download_begins_anew_before_each_further_try() -> None:
 
 
 def test_errors_are_counted_by_side_and_taken_once() -> None:
-    world = answering(404, *[REFUSED] * 6, 404)
+    world = answering(404, REFUSED, 404)
     client = exchange(world)
     client.send("host health", GET)
     with pytest.raises(HttpFailure):

@@ -1,0 +1,227 @@
+"""What is fuzzed: each parser of bytes that come from outside, as a function of bytes, with examples to begin from.
+
+A target may raise ``Failure``: that is how the agent refuses a document. Anything else is a finding.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from waagent.codec import (
+    artifacts_profile,
+    certificates,
+    dhcp_packet,
+    event_file,
+    extension_event,
+    extensions_config,
+    goal_state,
+    handler_files,
+    handler_manifest,
+    handler_status,
+    heartbeat,
+    hosting_environment,
+    imds,
+    kvp_pool,
+    leases,
+    ovf_env,
+    policy,
+    provisioning_report,
+    remote_access,
+    route_table,
+    saved,
+    version_list,
+    versions,
+    vm_settings,
+)
+from waagent.fabric import pem
+from waagent.model.goal_state import Etag, Incarnation
+from waagent.model.secret import redact
+from waagent.model.version import Version
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "tests/unit/codec/documents"
+RECORDED = ROOT.parent / "shared/payloads"
+NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
+XID, MAC = b"\x01\x02\x03\x04", b"\x00\x15\x5d\x0a\x1b\x2c"
+OVF = b"""<?xml version="1.0" encoding="utf-8"?>
+<Environment xmlns="http://schemas.dmtf.org/ovf/environment/1" xmlns:wa="http://schemas.microsoft.com/windowsazure">
+<wa:ProvisioningSection><wa:Version>1.0</wa:Version>
+<LinuxProvisioningConfigurationSet xmlns="http://schemas.microsoft.com/windowsazure">
+<ConfigurationSetType>LinuxProvisioningConfiguration</ConfigurationSetType><HostName>vm</HostName><UserName>user</UserName>
+<UserPassword>Secret-1</UserPassword><DisableSshPasswordAuthentication>false</DisableSshPasswordAuthentication>
+<SSH><PublicKeys><PublicKey><Fingerprint>AB</Fingerprint><Path>$HOME/user/.ssh/authorized_keys</Path><Value>ssh-rsa A</Value>
+</PublicKey></PublicKeys><KeyPairs><KeyPair><Fingerprint>AB</Fingerprint><Path>/x</Path></KeyPair></KeyPairs></SSH>
+<CustomData>bGFi</CustomData></LinuxProvisioningConfigurationSet></wa:ProvisioningSection>
+<wa:PlatformSettingsSection><wa:Version>1.0</wa:Version><wa:PlatformSettings><wa:ProvisionGuestAgent>true</wa:ProvisionGuestAgent>
+<wa:PreprovisionedVm>false</wa:PreprovisionedVm></wa:PlatformSettings></wa:PlatformSettingsSection></Environment>"""
+OFFER = (
+    b"\x02\x01\x06\0" + XID + b"\0" * 20 + MAC + b"\0" * 202
+    + bytes.fromhex("6382536335010236 04a83f8110f504a83f81100304 0a140001f90820a83f81100a140001ff".replace(" ", ""))
+)  # fmt: skip
+LEASES = (
+    b'lease {\n interface "eth0";\n option unknown-245 a8:3f:81:10;\n expire 5 2036/01/02 03:04:05;\n}\n',
+    b'lease {\n option unknown-245 "\\250?\\201a";\n expire never;\n}\nlease {\n option option-245 a8:3f:81:a;\n'
+    b" expire 2 2036/1/2 3:4:5 UTC;\n}\nlease {\n expire epoch 2000000000; # x\n}\n",
+    b"# comment\nADDRESS=10.0.0.4\nOPTION_245=a83f8110\n",
+    b"DHCP4.OPTION[1]: private_245 = a8:3f:81:10\n",
+    OFFER,
+)
+MANIFEST = {
+    "version": 1.0,
+    "handlerManifest": {
+        "installCommand": "a", "enableCommand": "b c", "updateCommand": "d", "uninstallCommand": "e", "disableCommand": "f",
+        "rebootAfterInstall": False, "reportHeartbeat": True, "updateMode": "UpdateWithInstall",
+        "continueOnUpdateFailure": "true", "supportsMultipleExtensions": True, "supportedPolicies": {"x": 1},
+    },
+    "resourceLimits": {"services": [{"name": "x", "cpuQuotaPercentage": 5}]},
+    "signingInfo": {"type": "a", "publisher": "b", "version": "1.0"},
+}  # fmt: skip
+STATUS = {
+    "version": 1.0,
+    "timestampUTC": "2026-01-02T03:04:05Z",
+    "status": {
+        "name": "x", "operation": "Enable", "configurationAppliedTime": "now", "status": "success", "code": "0",
+        "formattedMessage": {"lang": "en-US", "message": "done"},
+        "substatus": [{"name": "s", "status": "error", "code": 1, "formattedMessage": {"lang": "en", "message": "m"}}, None],
+    },
+}  # fmt: skip
+BEAT = {"version": 1.0, "heartbeat": {"status": "Ready", "code": 0, "formattedMessage": {"lang": "en", "message": "m"}}}
+EVENT = dict.fromkeys(("Version", "Timestamp", "TaskName", "EventLevel", "Message", "EventPid", "EventTid", "OperationId"), "1")
+OLD_EVENT = {"eventId": 1, "providerId": "69B669B9-4AF8-4C50-BDC4-6006FA76E975", "parameters": [{"name": "Name", "value": "x"}]}
+OLD_XML = b'<Data><Provider id="69B669B9"/><Event id="1"/><Param Name="Name" Value="x" T="mt:wstr"/></Data>'
+RECORD = {"name": "x", "version": "1", "status": "Ready", "code": 0, "message": "m"}
+POLICY = {"policyVersion": "0.1.0", "extensionPolicies": {"allowListedExtensionsOnly": True, "extensions": {"A.B": {}}}}
+ROUTES = (
+    b"Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
+    b"eth0\t00000000\t0100140A\t0003\t0\t0\t100\t00000000\t0\t0\t0\n"
+)
+REPORT = b"PROVISIONING_REPORT".ljust(512, b"\0") + b"result=error|reason='a''b'|x=y".ljust(2048, b"\0")
+POOL = b"key".ljust(512, b"\0") + b"value".ljust(2048, b"\0")
+
+
+@dataclass(frozen=True)
+class Target:
+    run: Callable[[bytes], object]
+    seeds: Callable[[], Iterable[bytes]]
+
+
+def lease_files(data: bytes) -> None:
+    text = data.decode("utf-8", "replace")
+    leases.endpoint_from_dhclient([text], NOW)
+    leases.endpoint_from_openbsd([text], NOW)
+    leases.endpoint_from_networkd([text])
+    leases.endpoint_from_networkmanager([text])
+    leases.endpoint_from_dhcpcd(data)
+
+
+def extensions(data: bytes) -> None:
+    extensions_config.parse(data, Incarnation("1"))
+    saved.redact_extensions_config(data)
+
+
+def settings(data: bytes) -> None:
+    vm_settings.host_plugin_version(data)
+    vm_settings.parse(data, Etag('"1"'))
+    saved.redact_vm_settings(data)
+
+
+def jit_users(data: bytes) -> None:
+    remote_access.parse(data)
+    saved.redact_remote_access(data)
+
+
+def ovf(data: bytes) -> None:
+    found = ovf_env.parse(data)
+    kept = ovf_env.redact(data)
+    again = ovf_env.parse(kept)
+    assert again.host_name == found.host_name, "the redacted copy says something else"
+    secret = again.user_password
+    assert secret is None or set(secret.reveal()) <= {"*"}, "a password is left"
+
+
+def metadata(data: bytes) -> None:
+    imds.network_is_valid(data)
+    imds.parse_compute(data)
+
+
+def pool(data: bytes) -> None:
+    kvp_pool.parse(data)
+    for value in kvp_pool.latest(data).values():
+        provisioning_report.parse(value)
+
+
+def manifest(data: bytes) -> None:
+    handler_manifest.stored(data)
+    handler_manifest.parse(data)
+
+
+def status(data: bytes) -> None:
+    handler_status.parse(data, "Lab.Good", 0)
+
+
+def state_files(data: bytes) -> None:
+    handler_files.parse_handler_state(data)
+    handler_files.parse_handler_status(data)
+
+
+def texts(data: bytes) -> None:
+    text = data.decode("utf-8", "replace")
+    left = redact(text)
+    assert not re.search(r"(?i)[?&;]sig=[A-Za-z0-9%]", left), "a signature is left"
+    Version.parse(text)
+    route_table.parse(text)
+    pem.split_pem(text)
+
+
+def examples(*names: str) -> Callable[[], Iterable[bytes]]:
+    """Complete examples by file name, and recorded documents whose name or folder holds the same word."""
+
+    def read() -> Iterable[bytes]:
+        for name in names:
+            yield (EXAMPLES / name).read_bytes()
+        words = [name.partition(".")[0].replace("_", "") for name in names]
+        for path in sorted(RECORDED.rglob("*")) if RECORDED.is_dir() else []:
+            plain = path.name.lower().replace("_", "").replace("-", "")
+            if path.is_file() and any(word in plain for word in words):
+                yield path.read_bytes()
+
+    return read
+
+
+def written(*documents: object) -> Callable[[], Iterable[bytes]]:
+    return lambda: [each if isinstance(each, bytes) else json.dumps(each).encode() for each in documents]
+
+
+TARGETS: dict[str, Target] = {
+    "versions": Target(versions.parse, examples("versions.xml")),
+    "goal-state": Target(goal_state.parse, examples("goal_state.xml")),
+    "extensions-config": Target(extensions, examples("extensions_config.xml")),
+    "vm-settings": Target(settings, examples("vm_settings.json")),
+    "certificates": Target(certificates.parse, examples("certificates.xml")),
+    "hosting-environment": Target(hosting_environment.parse, examples("hosting_environment.xml")),
+    "remote-access": Target(jit_users, examples("remote_access.xml")),
+    "artifacts-profile": Target(artifacts_profile.on_hold, written({"onHold": True, "profileId": "x"}, b'{"onHold":"a"}\0')),
+    "version-list": Target(version_list.parse, examples("version_list.xml")),
+    "ovf": Target(ovf, written(OVF)),
+    "imds": Target(metadata, examples("instance.json")),
+    "dhcp-packet": Target(lambda data: dhcp_packet.parse_offer(data, XID, MAC), written(OFFER)),
+    "lease-files": Target(lease_files, written(*LEASES)),
+    "kvp": Target(pool, written(POOL, POOL + REPORT)),
+    "handler-manifest": Target(manifest, written([MANIFEST], MANIFEST)),
+    "handler-status": Target(status, written([STATUS])),
+    "handler-files": Target(state_files, written(b"Enabled", RECORD)),
+    "heartbeat": Target(heartbeat.parse, written([BEAT])),
+    "extension-event": Target(extension_event.parse, written([EVENT], EVENT)),
+    "event-file": Target(lambda data: event_file.parse(data, legacy=True), written(OLD_EVENT, OLD_XML)),
+    "policy": Target(lambda data: policy.parse(data, "/etc/waagent_policy.json"), written(POLICY)),
+    "texts": Target(
+        texts,
+        written(
+            b"https://a.blob.core.windows.net/c/b?sv=2018&sr=b&sig=aGVsbG8%3d&se=9999", b"9.9.9.10-rc.1", ROUTES,
+            b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+        ),
+    ),
+}  # fmt: skip
