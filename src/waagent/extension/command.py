@@ -175,7 +175,7 @@ def _start(system: System, order: Order, journal: Journal, surroundings: Surroun
         return Result(None, "", 0.0, refusal=failure.reason)
     with out, err, read_out, read_err:
         try:
-            child = _spawn(system, order, entry, surroundings, out, err)
+            child = _spawn(system, order, journal, entry, surroundings, out, err)
         except CommandFailure as failure:
             return Result(None, "", 0.0, refusal=failure.reason)
         code, stuck = _await(system, child, begun + order.command.timeout, journal, entry, tick)
@@ -187,23 +187,29 @@ def _start(system: System, order: Order, journal: Journal, surroundings: Surroun
 
 
 def _spawn(
-    system: System, order: Order, entry: Entry | None, surroundings: Surroundings, out: BinaryIO, err: BinaryIO
+    system: System,
+    order: Order,
+    journal: Journal,
+    entry: Entry | None,
+    surroundings: Surroundings,
+    out: BinaryIO,
+    err: BinaryIO,
 ) -> Child:
     step = "" if entry is None else system.files.real_path(entry.directory)
     base = system.files.real_path(order.place.base)
     line = f"{base}/{order.line.lstrip('/')}"
-    scope = surroundings.scope if entry is not None and _scope_file(system, entry, step, line) else ()
+    scope = surroundings.scope if entry is not None and _scope_file(system, journal, entry, step, line) else ()
     argv = ["/bin/sh", "-c", SHELL, "sh", step, line, " ".join(surroundings.groups), *scope]
     return system.commands.spawn(
         argv, directory=base, environment={**order.environment, **order.inherited}, stdout=out, stderr=err
     )
 
 
-def _scope_file(system: System, entry: Entry, step: str, line: str) -> bool:
+def _scope_file(system: System, journal: Journal, entry: Entry, step: str, line: str) -> bool:
     """Write what the scope's shell does: say that it runs, then become the command. False: there is no place for it."""
     text = f": >{shlex.quote(step)}/started || exit 125\nexec /bin/sh -c {shlex.quote(line)}\n"
     try:
-        system.files.write(f"{entry.directory}/scope", text.encode("utf-8", "surrogateescape"), mode=0o600)
+        journal.put(entry, "scope", text.encode("utf-8", "surrogateescape"))
     except SystemFailure as failure:
         system.log.warning(failure.reason)
         return False
