@@ -123,6 +123,7 @@ def daemon(invocation: Invocation, door: Door = open_door) -> int:
         machine=_machine(guest.id, guest.version, guest.code_name),
         process_id=os.getpid(),
         random=os.urandom,
+        environment={name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"},
         notify=notify,
         quiet=quiet,
     )

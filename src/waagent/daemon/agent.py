@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
@@ -23,6 +23,8 @@ class Agent:
     machine: Machine
     process_id: int
     random: Callable[[int], bytes]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What extension commands inherit (extensions.md 2.8): the environment this process was started with."""
     notify: Callable[[str], object] = lambda state: None
     quiet: Callable[[], object] = lambda: None
 

@@ -60,6 +60,7 @@ class Serving:
             tell=outbox.tell,
             known_features=status.known_features(agent.config),
             changed=lambda: scheduler.wake("status"),
+            inherited=agent.environment or None,
         )
         self._status = StatusReports(
             agent,
