@@ -1,5 +1,6 @@
 """`fabriclab up`: a fabric and a guest until Ctrl-C."""
 
+import os
 from dataclasses import replace
 
 from fabriclab.cli.live import Live, terminal
@@ -8,6 +9,7 @@ from fabriclab.journal.entry import Entry
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario import document
 from fabriclab.scenario.document import Scenario
+from fabriclab.scenario.expected import END
 from fabriclab.scenario.lab import Lab, opened
 from fabriclab.scenario.runner import Runner
 from fabriclab.scenario.step import Publish
@@ -18,7 +20,7 @@ NO_AGENT = "none"
 
 def up(name: str, agent: str) -> int:
     """`agent` "none": the guest of `ours` without an agent started in it."""
-    scenario = document.find(name)
+    scenario = until_the_end(document.find(name))
     used = adapter.find("ours" if agent == NO_AGENT else agent)
     if agent == NO_AGENT:
         scenario = replace(scenario, starts_agent=False)
@@ -46,6 +48,12 @@ def up(name: str, agent: str) -> int:
     return 0
 
 
+def until_the_end(scenario: Scenario) -> Scenario:
+    """Without what is looked at when all is over: here that is never."""
+    going = tuple(one for one in scenario.expectations if one.at != END)
+    return replace(scenario, expectations=going)
+
+
 def describe(scenario: Scenario, lab: Lab) -> tuple[str, ...]:
     """How to enter, where the services are, and what will be published."""
     published = [
@@ -57,8 +65,8 @@ def describe(scenario: Scenario, lab: Lab) -> tuple[str, ...]:
     user = scenario.medium.user
     lines = [
         "",
-        "Enter the guest:   fabriclab shell            (the agent's log: /var/log/waagent.log)",
-        "Enter the fabric:  fabriclab shell fabric     (wire server 168.63.129.16, metadata 169.254.169.254)",
+        f"Enter the guest:   fabriclab shell --lab {os.getpid()}         (the agent's log: /var/log/waagent.log)",
+        f"Enter the fabric:  fabriclab shell --lab {os.getpid()} fabric  (wire server 168.63.129.16, metadata 169.254.169.254)",
         f"Published:         {', '.join(published) or 'no extensions'}",
         *([f"User:              {user}"] if user else []),
         "End:               Ctrl-C",

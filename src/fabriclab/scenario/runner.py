@@ -88,12 +88,17 @@ class Runner:
     def _pause(self, seen: int) -> None:
         now = self._journal.elapsed()
         active = self._schedule.active(now)
-        self._wait_for(f"waiting for: {active[0].sentence()}" if active else "waiting for the next step")
+        self._wait_for(self._awaited(active))
         moment = self._schedule.next_moment(now)
         patience = IDLE if moment is None else min(moment - now + 0.001, IDLE)
         if END in (one.at for one in active) or any(not isinstance(one.what, _OF_JOURNAL) for one in active):
             patience = min(patience, TURN)
         self._journal.wait(lambda entry: True, patience, seen)
+
+    def _awaited(self, active: tuple[Expectation, ...]) -> str:
+        if active:
+            return f"waiting for: {active[0].sentence()}"
+        return "waiting for the next step" if self._schedule.steps else "running; Ctrl-C ends it"
 
     def _do(self, step: Step) -> None:
         self._schedule.steps.remove(step)
