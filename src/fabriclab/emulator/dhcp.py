@@ -11,6 +11,7 @@ import re
 import struct
 from dataclasses import dataclass
 
+from fabriclab.world.addresses import WIRE_SERVER
 from fabriclab.world.values import World
 
 SERVER_PORT = 67
@@ -21,7 +22,6 @@ DISCOVER, OFFER, REQUEST, ACK, INFORM = 1, 2, 3, 5, 8
 KINDS = {1: "DISCOVER", 3: "REQUEST", 4: "DECLINE", 7: "RELEASE", 8: "INFORM"}
 BROADCAST = 0x8000
 
-WIRE_SERVER = "168.63.129.16"
 METADATA = "169.254.169.254"
 GATEWAY = "10.77.0.1"
 
@@ -71,7 +71,7 @@ def parse(packet: bytes) -> Query:
     return Query(kind[0], packet[4:8], flags, packet[12:16], packet[28:44], packet[2], options)
 
 
-def reply(query: Query, world: World, wire_server: str = WIRE_SERVER, gateway: str = GATEWAY) -> bytes | None:
+def reply(query: Query, world: World, gateway: str = GATEWAY) -> bytes | None:
     """The answer, or None when a client's message asks for none."""
     kind = {DISCOVER: OFFER, REQUEST: ACK, INFORM: ACK}.get(query.kind)
     if kind is None:
@@ -79,7 +79,7 @@ def reply(query: Query, world: World, wire_server: str = WIRE_SERVER, gateway: s
     yours = b"\0" * 4 if query.kind == INFORM else _address(world.identity.private_address)
     flags = query.flags.to_bytes(2, "big")
     head = b"\x02\x01\x06\0" + query.transaction + b"\0\0" + flags + query.client_address + yours + b"\0" * 8 + query.hardware
-    return head + b"\0" * (236 - len(head)) + COOKIE + _answer_options(kind, world, wire_server, gateway)
+    return head + b"\0" * (236 - len(head)) + COOKIE + _answer_options(kind, world, gateway)
 
 
 def destination(query: Query, sender: tuple[str, int]) -> tuple[str, int]:
@@ -102,16 +102,18 @@ def classless_routes(routes: tuple[tuple[str, str], ...]) -> bytes:
     return made
 
 
-def _answer_options(kind: int, world: World, wire_server: str, gateway: str) -> bytes:
+def _answer_options(kind: int, world: World, gateway: str) -> bytes:
+    wire_server = world.wire_server
+    named = wire_server if world.option_245 is None else world.option_245
     mask = ipaddress.ip_network((0, world.identity.prefix)).netmask.packed
     routes = classless_routes((("0.0.0.0/0", gateway), (f"{wire_server}/32", gateway), (f"{METADATA}/32", gateway)))
     options = (
         (53, bytes([kind])),
         (54, _address(wire_server)),
-        (245, _address(wire_server)),
+        *(((245, _address(named)),) if named else ()),
         (3, _address(gateway)),
         (1, mask),
-        (6, _address(wire_server)),
+        (6, _address(WIRE_SERVER)),  # DNS stays where it is
         (51, struct.pack("!I", 0xFFFFFFFF)),
         (249, routes),
     )

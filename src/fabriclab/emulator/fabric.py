@@ -1,6 +1,7 @@
 """The emulated fabric around one VM: its services on their addresses, its truth, its record, and what goes wrong on purpose.
 
     wire server    168.63.129.16:80      HostGAPlugin   168.63.129.16:32526      IMDS   169.254.169.254:80
+                   (both may move to 168.63.129.17)
     blob store     10.77.0.1:80          DHCP           UDP 67 on fab0           DNS    168.63.129.16:53
 
 A Fabric is made, filled (`blobs.put`, `apply`), started once and stopped once. Everything may be called from any thread.
@@ -19,7 +20,7 @@ from fabriclab.emulator.desk import HttpDesk
 from fabriclab.emulator.hostgaplugin import HostGaPlugin
 from fabriclab.emulator.imds import MetadataService
 from fabriclab.emulator.limits import Limits
-from fabriclab.emulator.message import Service
+from fabriclab.emulator.message import At, Service
 from fabriclab.emulator.server import Server
 from fabriclab.emulator.state import State
 from fabriclab.emulator.storage import BlobStore
@@ -27,10 +28,10 @@ from fabriclab.emulator.wireserver import WireServer
 from fabriclab.faults.plan import FaultPlan
 from fabriclab.faults.rule import Rule
 from fabriclab.journal.journal import Journal
+from fabriclab.world.addresses import SECOND_WIRE_SERVER, WIRE_SERVER
 from fabriclab.world.events import Event
 from fabriclab.world.values import World
 
-WIRE_SERVER = "168.63.129.16"
 METADATA = "169.254.169.254"
 BRIDGE = "10.77.0.1"
 HOST_PLUGIN_PORT = 32526
@@ -68,9 +69,9 @@ class Fabric:
         self._stopping = threading.Event()
         self._authorities: dict[str, str] = {}
         self._wire_server = WireServer(self._state, self.keys, journal, clock, self._read_pool)
+        movable = ((self._wire_server, 80), (HostGaPlugin(self.keys, self.blobs), HOST_PLUGIN_PORT))
         self._services: tuple[tuple[Service, str, int], ...] = (
-            (self._wire_server, WIRE_SERVER, 80),
-            (HostGaPlugin(self.keys, self.blobs), WIRE_SERVER, HOST_PLUGIN_PORT),
+            *((At(one, place), place, port) for one, port in movable for place in (WIRE_SERVER, SECOND_WIRE_SERVER)),
             (MetadataService(clock), METADATA, 80),
             (BlobService(self.blobs), BRIDGE, 80),
         )
@@ -83,7 +84,9 @@ class Fabric:
         with ExitStack() as opened:
             for service, address, port in self._services:
                 listening = opened.enter_context(self._binder.tcp(address, port))
-                self._authorities[service.name] = authority(listening)
+                self._authorities.setdefault(service.name, authority(listening))
+                if service.name == self._wire_server.name:
+                    self._wire_server.authorities[address] = authority(listening)
                 self._server.listen(listening, service)
             dhcp = opened.enter_context(self._binder.udp("0.0.0.0", 67, BRIDGE_DEVICE))
             dns = opened.enter_context(self._binder.udp(WIRE_SERVER, 53))
@@ -91,7 +94,6 @@ class Fabric:
         self._server.listen_datagrams(dhcp, DhcpDesk(self._state, self._faults, self.journal, self._stopping).respond)
         self._server.listen_datagrams(dns, DnsDesk(self._state, self._faults, self.journal, self._stopping).respond)
         self.blobs.authority = self._authorities["blob"].removesuffix(":80")
-        self._wire_server.authority = self._authorities["wireserver"]
         self._server.start()
 
     def stop(self) -> None:

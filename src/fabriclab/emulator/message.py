@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
-from fabriclab.faults.effects import Effect
+from fabriclab.faults.effects import Effect, Reset
 from fabriclab.journal.entry import Headers, header
 from fabriclab.world.values import World
 
@@ -68,6 +68,21 @@ class Service(Protocol):
         ...
 
     def answer(self, request: Request, world: World) -> Response: ...
+
+
+class At:
+    """A service at one of several addresses: where the world's wire server is not, a request gets no answer."""
+
+    def __init__(self, service: Service, address: str) -> None:
+        self.name = service.name
+        self.body_limit = service.body_limit
+        self._service = service
+        self._address = address
+
+    def answer(self, request: Request, world: World) -> Response:
+        if world.wire_server == self._address:
+            return self._service.answer(request, world)
+        return Response(503, summary=f"nobody is at {self._address}", effect=Reset())
 
 
 def refuse(status: int, reason: str, body: bytes = b"", content_type: str | None = None, headers: Headers = ()) -> Response:

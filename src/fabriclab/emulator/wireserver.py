@@ -25,7 +25,7 @@ JSON = "application/json"
 
 
 class WireServer:
-    """`authority`: by which guests reach it, for the addresses in the goal state; the fabric sets it when it listens."""
+    """`authorities`: by which guests reach it at each of its addresses, for the addresses in the goal state."""
 
     name = "wireserver"
     body_limit = 1 << 20
@@ -38,7 +38,7 @@ class WireServer:
         clock: Callable[[], float],
         read_pool: Callable[[], "bytes | None"],
     ) -> None:
-        self.authority = goal_state.AUTHORITY
+        self.authorities: dict[str, str] = {}
         self._state = state
         self._keys = keys
         self._journal = journal
@@ -93,7 +93,8 @@ class WireServer:
     def _goal_state(self, world: World) -> Response:
         if world.switches.omit_role_instance > 0:
             world, _ = self._state.adjust(_one_less)
-        return _document(goal_state.render(world, self.authority), f"goal state {world.incarnation}")
+        authority = self.authorities.get(world.wire_server, goal_state.AUTHORITY)
+        return _document(goal_state.render(world, authority), f"goal state {world.incarnation}")
 
     def _part(self, request: Request, world: World, component: str) -> Response:
         """A part of the goal state, by container, role instance and incarnation."""

@@ -1,9 +1,9 @@
 """First process of the fabric's namespaces: makes its network, opens sockets there for the lab, and starts guests.
 
-It plays the host under the VM (guests recipe, part A): `lo` carries 168.63.129.16 and 169.254.169.254, the bridge fab0 carries
-10.77.0.1/24. All that a lab run makes hangs off this process: when it ends, the kernel kills every guest process and frees both
-network namespaces, all mounts and the loop devices. It ends when its control channel does, that is when the lab ends, also by
-kill -9. Standard library only; it forks guests, so it stays small and has one thread.
+It plays the host under the VM (guests recipe, part A): `lo` carries 168.63.129.16 (and .17) and 169.254.169.254, the bridge
+fab0 carries 10.77.0.1/24. All that a lab run makes hangs off this process: when it ends, the kernel kills every guest process
+and frees both network namespaces, all mounts and the loop devices. It ends when its control channel does, that is when the
+lab ends, also by kill -9. Standard library only; it forks guests, so it stays small and has one thread.
 """
 
 import os
@@ -17,7 +17,7 @@ from typing import Any
 
 from fabriclab.guests import control, guest_init, kernel
 
-WIRE_SERVER = "168.63.129.16"
+WIRE_SERVERS = ("168.63.129.16", "168.63.129.17")  # the second is where the first may move to
 METADATA = "169.254.169.254"
 BRIDGE_NETWORK = "10.77.0.1/24"
 
@@ -60,7 +60,7 @@ def _prepare(place: str) -> None:
     os.chdir(place)
     lines = [
         "link set lo up",
-        f"address add {WIRE_SERVER}/32 dev lo",
+        *(f"address add {address}/32 dev lo" for address in WIRE_SERVERS),
         f"address add {METADATA}/32 dev lo",
         "link add fab0 type bridge",
         f"address add {BRIDGE_NETWORK} dev fab0",

@@ -9,7 +9,7 @@ import uuid
 from dataclasses import replace
 from functools import reduce, singledispatch
 
-from fabriclab.world import events
+from fabriclab.world import addresses, events
 from fabriclab.world.events import Channel, Event
 from fabriclab.world.extension import Extension, Settings
 from fabriclab.world.switches import switch
@@ -87,6 +87,13 @@ def _(event: events.ChangeContainer, world: World) -> World:
     other = event.container_id or str(uuid.uuid5(uuid.NAMESPACE_OID, f"after {now.container_id}"))
     revision = now.deployment_revision + (1 if event.revision else 0)
     return replace(world, identity=replace(now, container_id=other, deployment_revision=revision))
+
+
+@_apply.register
+def _(event: events.MoveWireServer, world: World) -> World:
+    if event.address not in (addresses.WIRE_SERVER, addresses.SECOND_WIRE_SERVER):
+        raise BadEvent(f"{event.address}: the wire server is at {addresses.WIRE_SERVER} or {addresses.SECOND_WIRE_SERVER}")
+    return replace(world, wire_server=event.address)
 
 
 @_apply.register

@@ -68,6 +68,13 @@ class ChangeContainer:
 
 
 @dataclass(frozen=True)
+class MoveWireServer:
+    """Wire server and HostGAPlugin are reached at another address (one of world/addresses.py); the old one falls silent."""
+
+    address: str
+
+
+@dataclass(frozen=True)
 class RotateCertificate:
     """Another tenant certificate. `keep_old`: the ones there are stay in the document, behind the new one."""
 
@@ -166,6 +173,7 @@ Event = (
     | ChangeSettings
     | BumpIncarnation
     | ChangeContainer
+    | MoveWireServer
     | RotateCertificate
     | AddCertificate
     | SetHold

@@ -7,7 +7,7 @@ Documents are rendered from a World alone, so that the same world gives the same
 from dataclasses import dataclass, field
 from typing import Any
 
-from fabriclab.world.addresses import blob
+from fabriclab.world.addresses import WIRE_SERVER, blob
 from fabriclab.world.extension import AgentFamily, Dependency, Extension, Flaw, Package, Settings
 from fabriclab.world.switches import Switches
 
@@ -141,6 +141,8 @@ class Metadata:
 @dataclass(frozen=True)
 class World:
     identity: Identity = Identity()
+    wire_server: str = WIRE_SERVER
+    option_245: str | None = None  # what DHCP names as the wire server in place of where it is; empty: nothing
     incarnation: int = 1
     metadata: GoalStateMetadata = GoalStateMetadata()
     extensions: tuple[Extension, ...] = ()

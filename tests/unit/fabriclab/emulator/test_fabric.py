@@ -15,7 +15,7 @@ from fabriclab.emulator.state import REMEMBERED, State
 from fabriclab.faults.effects import Status
 from fabriclab.faults.rule import Rule
 from fabriclab.journal.journal import Journal
-from fabriclab.world.events import BumpIncarnation, ChangeContainer
+from fabriclab.world.events import BumpIncarnation, ChangeContainer, MoveWireServer
 from fabriclab.world.values import World
 from unit.fabriclab.emulator.bench import running
 
@@ -42,6 +42,8 @@ def test_all_services_listen_and_end_with_the_fabric() -> None:
         assert set(binder.ports) == {
             ("168.63.129.16", 80),
             ("168.63.129.16", 32526),
+            ("168.63.129.17", 80),
+            ("168.63.129.17", 32526),
             ("169.254.169.254", 80),
             ("10.77.0.1", 80),
             ("0.0.0.0", 67),
@@ -60,7 +62,7 @@ def test_a_fabric_that_cannot_start_leaves_no_socket_open() -> None:
     binder = FullMachine()
     with pytest.raises(OSError, match="no such device"):
         Fabric(binder, World(), Journal()).start()
-    assert len(binder.opened) == 4 and all(opened.fileno() == -1 for opened in binder.opened)
+    assert len(binder.opened) == 6 and all(opened.fileno() == -1 for opened in binder.opened)
 
 
 def test_faults_come_and_go_while_it_runs() -> None:
@@ -152,3 +154,22 @@ def test_a_refused_call_does_not_count_against_the_next() -> None:
     limiter = Limiter()
     admitted = [limiter.admits(now, calls=2, window=1.0) for now in (0.0, 0.5, 0.6, 1.0, 1.1, 1.5)]
     assert admitted == [True, True, False, True, False, True]
+
+
+def test_a_wire_server_that_moves_falls_silent_where_it_was_and_says_its_new_address() -> None:
+    binder = LoopbackBinder()
+
+    def ask(place: str) -> bytes:
+        client = http.client.HTTPConnection("127.0.0.1", binder.ports[(place, 80)], timeout=10)
+        client.request("GET", "/machine/?comp=goalstate", headers={"x-ms-version": "2012-11-30", "x-ms-agent-name": "x"})
+        return client.getresponse().read()
+
+    with Fabric(binder, World(), Journal()) as fabric:
+        old, new = "168.63.129.16", "168.63.129.17"
+        assert f"http://127.0.0.1:{binder.ports[(old, 80)]}/".encode() in ask(old)
+        with pytest.raises(ConnectionError):
+            ask(new)
+        fabric.apply(MoveWireServer(new))
+        with pytest.raises(ConnectionError):
+            ask(old)
+        assert f"http://127.0.0.1:{binder.ports[(new, 80)]}/".encode() in ask(new)
