@@ -16,7 +16,7 @@ from waagent.model.event import Operation
 from waagent.model.failure import Failure, ProvisionFailure
 from waagent.model.health import READY, STARTING, provisioning_failed
 from waagent.model.ovf import OvfEnvironment
-from waagent.provision import cloudinit, marker, pool
+from waagent.provision import cloudinit, ending, marker, pool
 from waagent.provision import run as provisioning
 from waagent.provision.cloudinit import Choice, Owner
 from waagent.provision.deprovision import changed_id_plan
@@ -51,6 +51,8 @@ class Boot:
         found = marker.check(system, agent.guest, paths)
         ours = choice.owner is Owner.BUILT_IN and found.verdict is Verdict.ABSENT and not choice.conflict
         document: Document | Failure | None = None
+        if proof is None and self._reports.is_owed():
+            proof = "a Ready that is still owed to the fabric"
         if proof is None:
             document = self._read() if ours else None
             if not isinstance(document, Document):
@@ -85,9 +87,13 @@ class Boot:
         agent = self._agent
         if found.verdict is Verdict.SAME:
             agent.system.log.info("this machine was provisioned before")
+            if ending.is_left(agent.system, agent.paths):
+                agent.system.log.info("what comes after the last step was not done to its end: it is done now")
+                self._finish()
             if self._reports.is_owed():
                 self._reports.say(READY)
             return
+        ending.forget(agent.system, agent.paths)
         if found.verdict is Verdict.CHANGED:
             agent.system.log.warning("the VM id has changed: the image was not generalized before it was copied")
             self._tell(self._operation("Provision", False, "the VM id has changed"))
@@ -124,12 +130,17 @@ class Boot:
             self._first_goal_state()
         self._reports.owe()
         outcome = provisioning.provision(system, agent.guest, agent.config, paths, document.ovf, agent.random, document.device)
-        pool.finish(system, paths)
-        if outcome.run_custom_data:
-            ran = provisioning.run_custom_data(system, agent.config, paths)
-            self._tell(self._operation("CustomData", ran is not None, "the custom data was run" if ran else "not started"))
-        self._obey(document.ovf)
+        self._finish(document.ovf)
         return outcome
+
+    def _finish(self, ovf: OvfEnvironment | None = None) -> None:
+        agent = self._agent
+        ended = ending.finish(agent.system, agent.guest, agent.config, agent.paths, ovf)
+        if ended.custom_data is not None:
+            said = "the custom data was run" if ended.custom_data else "not started"
+            self._tell(self._operation("CustomData", ended.custom_data, said))
+        if ended.agent_disabled:
+            self._tell_disabled()
 
     def _document(self, read: Document | Failure | None) -> Document:
         """The medium's document, or the customer's where a VM of a pool waits for one (guest.md 1.7).
@@ -163,8 +174,11 @@ class Boot:
         return provisioning.follow_cloud_init(agent.system, agent.guest, agent.config, agent.paths)
 
     def _obey(self, ovf: OvfEnvironment) -> None:
-        if provisioning.obey_guest_agent(self._agent.system, self._agent.paths, ovf):
-            self._tell(self._operation("ProvisionGuestAgent", True, ovf.provision_guest_agent or ""))
+        if ending.obey_guest_agent(self._agent.system, self._agent.paths, ovf):
+            self._tell_disabled()
+
+    def _tell_disabled(self) -> None:
+        self._tell(self._operation("ProvisionGuestAgent", True, "false"))
 
     def _failed(self, failure: ProvisionFailure, started: float) -> None:
         agent = self._agent

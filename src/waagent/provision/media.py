@@ -102,8 +102,12 @@ def _wait(system: System, guest: Guest, watch: Watch, seen: tuple[str, ...], dea
 
 
 def _read_device(system: System, guest: Guest, mount_point: str, device: str) -> bytes:
-    for mounted in _mounts(system):
-        if mounted.device == device:
+    mounts = _mounts(system)
+    for mounted in mounts:
+        if mounted.mount_point == mount_point:
+            # only an agent that was killed leaves something there
+            _unmount(system, mount_point)
+        elif mounted.device == device:
             system.log.info(f"{device} is already mounted at {mounted.mount_point}; reading it there")
             return _document(system, mounted.mount_point)
     system.files.make_directory(mount_point, mode=0o700)
@@ -111,10 +115,14 @@ def _read_device(system: System, guest: Guest, mount_point: str, device: str) ->
     try:
         return _document(system, mount_point)
     finally:
-        try:
-            system.commands.run(("umount", mount_point), timeout=30.0)
-        except CommandFailure as failure:
-            system.log.warning(f"cannot unmount {mount_point}: {failure.reason}")
+        _unmount(system, mount_point)
+
+
+def _unmount(system: System, mount_point: str) -> None:
+    try:
+        system.commands.run(("umount", mount_point), timeout=30.0)
+    except CommandFailure as failure:
+        system.log.warning(f"cannot unmount {mount_point}: {failure.reason}")
 
 
 def _mounts(system: System) -> tuple[drives.Mounted, ...]:

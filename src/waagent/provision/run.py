@@ -6,9 +6,8 @@
     marker.check         was it done already
     read_document        medium -> document, saved redacted
     (daemon: endpoint, NotReady/Provisioning/Starting, certificates)
-    provision            steps 7 to 19, then the medium goes
-    run_custom_data      when the outcome asks for it
-    obey_guest_agent     ProvisionGuestAgent
+    provision            steps 7 to 19
+    ending.finish        ProvisionGuestAgent, the medium goes, custom data runs
     (daemon: Ready)
 
 The medium is ejected only after the marker was written. REF does it before anything is set up, so that an agent that is
@@ -27,7 +26,7 @@ from waagent.guest import dhcp
 from waagent.guest.profile import Guest
 from waagent.model.failure import Failure, ProvisionFailure
 from waagent.model.ovf import OvfEnvironment
-from waagent.provision import cloudinit, customdata, hostkeys, marker, media
+from waagent.provision import cloudinit, ending, hostkeys, marker, media
 from waagent.provision.observe import Facts, observe
 from waagent.provision.plan import PUBLISH, Step, steps
 from waagent.system.apply import apply
@@ -50,7 +49,6 @@ class Outcome:
 
     fingerprint: str | None = None
     fingerprint_md5: str | None = None
-    run_custom_data: bool = False
     seconds: float = 0.0
 
 
@@ -90,24 +88,25 @@ def provision(
     random: Callable[[int], bytes],
     device: str | None = None,
 ) -> Outcome:
-    """Steps 7 to 19. ``random`` gives that many random bytes; ``device`` is ejected at the end.
+    """Steps 7 to 19. ``random`` gives that many random bytes; ``device`` is for ``ending.finish``.
 
     Errors: ``ProvisionFailure`` whose reason begins with the step; no marker is written then.
     """
     started = system.clock.monotonic()
     with _step("planning"):
         facts, todo = prepare(system, guest, config, paths, ovf, random)
+    run_custom_data = config.provisioning.execute_custom_data and bool(ovf.custom_data)
+    with _step("preparing the end"):
+        ending.begin(system, paths, device, run_custom_data=run_custom_data)
     for step in todo:
         with _step(step.name):
             apply(system, step.actions)
             if step.name == PUBLISH:
                 dhcp.renew(system, guest, facts.dhcp.interface)
-    media.eject(system, guest, device)
     public = hostkeys.public_path(config, facts.new_host_keys[0] if facts.new_host_keys else None)
     return Outcome(
         fingerprint=hostkeys.fingerprint(system, public),
         fingerprint_md5=hostkeys.md5_fingerprint(system, public),
-        run_custom_data=config.provisioning.execute_custom_data and bool(ovf.custom_data),
         seconds=system.clock.monotonic() - started,
     )
 
@@ -121,23 +120,6 @@ def prepare(
     if facts.sshd.config is not None and not guest.sshd_config_edited:
         system.log.info("this image owns sshd_config: login settings go to a drop-in, where it includes any")
     return facts, steps(config, guest, paths, ovf, facts, random(RANDOM_BYTES))
-
-
-def run_custom_data(system: System, config: Config, paths: Paths) -> customdata.Ran | None:
-    """Between the marker and Ready; a script that cannot be started is only a warning."""
-    try:
-        return customdata.execute(system, config, paths)
-    except Failure as failure:
-        system.log.warning(f"the custom data could not be run: {failure.reason}")
-        return None
-
-
-def obey_guest_agent(system: System, paths: Paths, ovf: OvfEnvironment) -> bool:
-    """Step 21: create ``disable_agent`` when the document wants no agent; True when it does not want one."""
-    if ovf.guest_agent_disabled:
-        system.files.write(paths.disable_agent, b"", mode=0o644)
-        system.log.warning(f"ProvisionGuestAgent is false: the agent stops after this (marker {paths.disable_agent})")
-    return ovf.guest_agent_disabled
 
 
 def mark(system: System, guest: Guest, paths: Paths, vm_id: str | None = None) -> None:

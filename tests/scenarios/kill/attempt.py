@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fabriclab.guests import adapter
+from fabriclab.guests.adapter import Adapter
 from fabriclab.journal.entry import Entry
 from fabriclab.journal.journal import Journal
-from fabriclab.scenario import document
+from fabriclab.scenario.document import Scenario
 from fabriclab.scenario.lab import Lab, opened
 from fabriclab.scenario.service import Service
 
@@ -38,11 +40,17 @@ class Effect:
         return f"{self.point} {self.text}"
 
 
+def laid(place: Path) -> Adapter:
+    """The counted agent as the sources are now, laid once for many guests."""
+    found = adapter.load(HERE / "adapter.toml")
+    adapter.lay(found, place)
+    return replace(found, lay=(), copy=str(place))
+
+
 @contextmanager
-def lab(scenario: Path, **changes: object) -> Iterator[Lab]:
+def lab(scenario: Scenario, agent: Adapter) -> Iterator[Lab]:
     """A lab whose guest is up and whose agent has not been started."""
-    read = replace(document.load(scenario), **changes)  # type: ignore[arg-type]
-    with opened(read, adapter.load(HERE / "adapter.toml"), Journal()) as made:
+    with opened(scenario, agent, Journal()) as made:
         yield made
 
 
@@ -67,6 +75,10 @@ def serve(lab: Lab) -> None:
     lab.service.start()
     heard = lab.journal.wait(lambda entry: entry.kind in ("status", "agent-ended"), PATIENCE, seen)
     assert heard is not None and heard.kind == "status", f"no status was uploaded: {heard}\n{said(lab)}"
+    owed = lab.guest.upper / "var/lib/waagent/ready_unsent"
+    end = time.monotonic() + PATIENCE
+    while owed.exists() and time.monotonic() < end:
+        time.sleep(0.02)  # nothing tells that a file of a guest goes
     lab.service.stop()
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from fabriclab.guests.diff import Change
 from fabriclab.guests.sandbox import Sandbox
 
+UNTOUCHED = "as before the first start"
 LOOSE = re.compile(
     r"/etc/ssh/ssh_host_\w+_key(\.pub)?"
     r"|/etc/(passwd|shadow|group|gshadow|subuid|subgid)-"
@@ -24,6 +25,7 @@ LOOSE = re.compile(
     r"|/var/lib/hyperv/\.kvp_pool_1"
 )
 UNTOLD = re.compile(r"/var/lib/waagent/(history|events)/.*")
+_THUMBPRINT = re.compile(r"\b[0-9A-F]{40}\b")
 _KEY = re.compile(r"\bAAAA[0-9A-Za-z+/=]+")
 
 
@@ -41,7 +43,7 @@ def image(guest: Sandbox, user: str, password: str) -> dict[str, str]:
 
 
 def named(path: str) -> str:
-    return re.sub(r"\b[0-9A-F]{40}\b", "THUMBPRINT", path)
+    return _THUMBPRINT.sub("THUMBPRINT", path)
 
 
 def line(guest: Sandbox, change: Change) -> str:
@@ -60,7 +62,7 @@ def line(guest: Sandbox, change: Change) -> str:
 def numbered(text: str) -> str:
     """Keys become numbers in the order in which they are met: the lab's are new in each run."""
     seen: dict[str, int] = {}
-    return re.sub(_KEY, lambda found: f"KEY-{seen.setdefault(found[0], len(seen) + 1)}", text)
+    return _KEY.sub(lambda found: f"KEY-{seen.setdefault(found[0], len(seen) + 1)}", _THUMBPRINT.sub("THUMBPRINT", text))
 
 
 def shadow(text: str) -> str:
@@ -76,3 +78,15 @@ def password_state(guest: Sandbox, user: str, password: str) -> str:
         return f"none: {field}"
     made = guest.run(["openssl", "passwd", "-6", "-salt", field.split("$")[2], "-stdin"], given=password.encode()).output
     return "is the document's" if made.strip() == field else "is another"
+
+
+def differences(wanted: dict[str, str], found: dict[str, str]) -> tuple[str, ...]:
+    """One line for each path or fact that is not as it should be, from where the two begin to differ."""
+    lines = []
+    for name in sorted(wanted.keys() | found.keys()):
+        one, other = found.get(name, UNTOUCHED), wanted.get(name, UNTOUCHED)
+        if one != other:
+            place = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+            shown = slice(max(place - 20, 0), place + 180)
+            lines.append(f"{name}: {one[shown]}; wanted: {other[shown]}")
+    return tuple(lines)

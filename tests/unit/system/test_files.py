@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -200,6 +202,21 @@ def test_appending_makes_the_file_with_its_mode(world: World) -> None:
     facts = world.files.facts("/etc/log")
     assert facts is not None and facts.mode == 0o600
     assert world.files.read("/etc/log") == b"1\n2\n"
+
+
+def test_a_process_that_is_killed_while_it_makes_directories_leaves_none_that_nobody_may_enter(tmp_path: Path) -> None:
+    # the hook ends the process before the first mode is set
+    killed = """
+import os, sys
+from waagent.system.real.files import RealFiles
+os.umask(0o022)
+sys.addaudithook(lambda event, given: os._exit(9) if event == "os.chmod" else None)
+RealFiles(sys.argv[1]).make_directory("/mnt/cdrom/secure", 0o700)
+"""
+    source = str(Path(__file__).resolve().parents[3] / "src")
+    done = subprocess.run([sys.executable, "-c", killed, str(tmp_path)], env={"PYTHONPATH": source}, check=False)
+    assert done.returncode == 9
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in os.listdir(tmp_path)] == [0o755]
 
 
 def test_directories_are_made_with_their_parents_and_again(world: World) -> None:

@@ -165,8 +165,10 @@ class RealFiles:
             place = walk.Walk(self._root, change=True)
             try:
                 new = False
-                for component in walk.split(path):
-                    new = trees.make(component, place)
+                components = walk.split(path)
+                modes = [*(0o755 for _ in components[1:]), 0o755 if mode is None else mode]
+                for component, its_mode in zip(components, modes, strict=False):
+                    new = trees.make(component, place, its_mode)
                 if ids is not None:
                     os.chown(".", *ids, dir_fd=place.handle)
                 if mode is not None or new:

@@ -40,15 +40,18 @@ def sync_tree(name: str, directory: int) -> None:
         os.close(handle)
 
 
-def make(name: str, place: walk.Walk) -> bool:
-    """Enter a directory, making it when it is missing; True when it was made. 0700 until its mode is set."""
+def make(name: str, place: walk.Walk, mode: int = 0o755) -> bool:
+    """Enter a directory, making it when it is missing; True when it was made. It has its mode from the start.
+
+    A process that is killed here must not leave a directory that nobody may enter.
+    """
     try:
         place.enter([name])
         return False
     except FileNotFoundError:
-        os.mkdir(name, 0o700, dir_fd=place.handle)
+        os.mkdir(name, mode, dir_fd=place.handle)
         place.enter([name])
-        os.chmod(".", 0o755, dir_fd=place.handle)
+        os.chmod(".", mode, dir_fd=place.handle)
         return True
 
 
