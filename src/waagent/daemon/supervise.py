@@ -36,8 +36,6 @@ def run(agent: Agent, ending: threading.Event) -> int:
     if other is not None:
         system.log.info(f"another agent runs already (process {other}); this one ends")
         return 0
-    system.files.make_directory(paths.lib, mode=0o700)
-    system.files.make_directory(paths.extension_logs, mode=0o755)
     pidfile.write(system, paths.pid, agent.process_id)
     daemon = Daemon(agent)
     _obey_signals(daemon.scheduler, ending)
@@ -105,7 +103,7 @@ class Daemon:
             agent,
             self._reports,
             self._outbox.tell,
-            lambda: self.scheduler.errand("fabric", self._find),
+            self._begin_search,
             self._polling.wait_for_first,
         )
         azure = self._attempt(boot)
@@ -118,6 +116,15 @@ class Daemon:
             agent.notify("STATUS=disabled, idle")
         else:
             self._open_up()
+
+    def _begin_search(self) -> None:
+        """This machine is on Azure: only now the agent takes its places on the disk."""
+        files, paths = self._agent.system.files, self._agent.paths
+        try:
+            files.make_directory(paths.lib, mode=0o700)
+            files.make_directory(paths.extension_logs, mode=0o755)
+        finally:
+            self.scheduler.errand("fabric", self._find)
 
     def _attempt(self, boot: Boot) -> bool:
         """The edge of booting: whatever goes wrong in it is reported, and extensions are served all the same."""
