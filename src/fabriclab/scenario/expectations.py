@@ -16,12 +16,12 @@ AT_ONCE = 5.0  # seconds for what should already be so
 
 
 def parse(table: Table, number: int) -> Expectation:
-    found = [key for key in _READERS if key in table and not (key == "changed" and "only_changed" in table)]
+    found = [key for key in READERS if key in table and not (key == "changed" and "only_changed" in table)]
     if len(found) != 1:
-        known = ", ".join(_READERS)
+        known = ", ".join(READERS)
         said = " and ".join(found) if found else "nothing"
         raise BadScenario(f"{table.file}: {table.where}: says {said}, but exactly one of {known} is needed")
-    what = _READERS[found[0]](table)
+    what = READERS[found[0]](table)
     usual_at, within = _when(what)
     at, delay = table.moment("at", usual_at)
     expectation = Expectation(
@@ -196,7 +196,7 @@ def _absolute(table: Table, key: str) -> str:
     return text
 
 
-_READERS: dict[str, Callable[[Table], What]] = {
+READERS: dict[str, Callable[[Table], What]] = {
     "health": _health,
     "handler": _handler,
     "goal_state": _goal_state,

@@ -28,12 +28,12 @@ CHANNELS = ("wire", "fast-track")
 
 def parse(table: Table, number: int) -> Step:
     verb = table.text("do")
-    if verb not in _VERBS:
-        table.wrong("do", f'"{verb}" is none of {", ".join(sorted(_VERBS))}')
+    if verb not in VERBS:
+        table.wrong("do", f'"{verb}" is none of {", ".join(sorted(VERBS))}')
     at, seconds = table.moment("at", START)
     name = table.text("id", f"{verb} {number}")
     delay = table.seconds("delay", 0.0)
-    do = _VERBS[verb](table)
+    do = VERBS[verb](table)
     table.finish()
     return Step(do, name, at, seconds + delay)
 
@@ -123,7 +123,7 @@ def _hyphened(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
-_VERBS: dict[str, Callable[[Table], Do]] = {
+VERBS: dict[str, Callable[[Table], Do]] = {
     **{_hyphened(kind.__name__): _event(kind) for kind in get_args(events.Event)},
     "publish": _publish,
     "remove": _remove,
