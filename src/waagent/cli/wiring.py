@@ -17,9 +17,9 @@ from waagent.system.port import System
 from waagent.system.real import console
 from waagent.system.real.clock import RealClock
 from waagent.system.real.commands import RealCommands
+from waagent.system.real.dispatch import RealHttp
 from waagent.system.real.ending import Ending
 from waagent.system.real.files import RealFiles
-from waagent.system.real.http import UrllibHttp
 from waagent.system.real.sockets import RealSockets
 
 Door = Callable[[System], System]
@@ -34,7 +34,7 @@ def open_door(system: System) -> System:
 def build(config: Config, ending: Ending, log: Callable[[RealFiles, RealClock], AgentLog]) -> System:
     """The door to this machine, as the configuration wants it."""
     files, clock = RealFiles(ending=ending), RealClock(ending)
-    http = UrllibHttp(f"WALinuxAgent/{__version__}", proxy_host=config.http_proxy.host, proxy_port=config.http_proxy.port)
+    http = RealHttp(f"WALinuxAgent/{__version__}", proxy_host=config.http_proxy.host, proxy_port=config.http_proxy.port)
     return System(files, RealCommands(), http, clock, RealSockets(ending), log(files, clock))
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 from dataclasses import dataclass
+from importlib import import_module
 
 from waagent.model.goal_state import Thumbprint
 
@@ -66,7 +66,7 @@ def is_private_key(block: PemBlock) -> bool:
 
 def thumbprint(certificate: PemBlock) -> Thumbprint:
     """SHA-1 over the DER certificate, 40 upper-case hex digits (fabric.md 3.4)."""
-    return Thumbprint(hashlib.sha1(certificate.der, usedforsecurity=False).hexdigest().upper())
+    return Thumbprint(_sha1(certificate.der).upper())
 
 
 def rewrap(data: str, width: int = 64) -> str:
@@ -91,3 +91,13 @@ def der_length(data: bytes) -> int | None:
     if size > 4 or len(data) < 2 + size:
         return None
     return 2 + size + int.from_bytes(data[2 : 2 + size], "big")
+
+
+def _sha1(data: bytes) -> str:
+    """In hexadecimal. ``hashlib`` loads libcrypto for it (3.7 MB that stay); nearly every interpreter has one of its own."""
+    try:
+        made = import_module("_sha1")
+    except ImportError:
+        made = import_module("hashlib")
+    digest: str = made.sha1(data, usedforsecurity=False).hexdigest()
+    return digest
