@@ -43,7 +43,7 @@ def execute(
             wait_for("ending the agent and the guest")
             lab.end()
             if keep:
-                kept = _keep(lab, scenario)
+                kept = keep_guest(lab, scenario)
         journal.add("guest", "everything ended", who=LAB)
     finally:
         leave()
@@ -86,7 +86,7 @@ def _mistakes(journal: Journal) -> tuple[Verdict, ...]:
     )
 
 
-def _keep(lab: Lab, scenario: Scenario) -> Path:
+def keep_guest(lab: Lab, scenario: Scenario) -> Path:
     """Copies what the guest wrote, with owners, modes and the overlay's marks of deletion."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     place = assemble.cache() / "kept" / f"{scenario.name}-{lab.adapter.name}-{stamp}"
