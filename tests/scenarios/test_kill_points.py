@@ -1,35 +1,31 @@
-"""First boot, killed after each of its effects and started again, ends as if it had not been disturbed.
+"""First boot and deprovisioning, killed after each of their effects and started again, end as if they had not been disturbed.
 
 The points are those of an undisturbed run: every call through the agent's door that changes something, in each of its
-threads, until the fabric has Ready. All of them are tried by ``make test-slow``, a sample by ``make test``.
+threads; of first boot until the fabric has Ready. All of them are tried by ``make test-slow``, a sample by ``make test``.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from fabriclab.guests.adapter import Adapter
 from fabriclab.scenario import document
+from scenarios import labs
 from scenarios.kill import attempt
 from scenarios.kill.attempt import Effect
 from scenarios.kill.image import differences, image
+from scenarios.kill.points import Try, sample, try_all
 
-pytestmark = [
-    pytest.mark.guest,
-    pytest.mark.skipif(os.geteuid() != 0, reason="a sandbox guest needs root"),
-    pytest.mark.timeout(1200),
-]
+pytestmark = [*labs.in_a_guest, pytest.mark.timeout(1200), pytest.mark.xdist_group("kill points")]
 
 FIRST_BOOT = document.load(attempt.HERE / "first-boot.toml")
 USER, PASSWORD = "maria", "Tr&nsit-91-quay"
-AT_ONCE = 2
 DELIVERED = "remove /var/lib/waagent/ready_unsent"
 MARKER = "write /var/lib/waagent/provisioned"
+USER_GOES = "run userdel -f -r maria"
 CUT_OFF = "peer closed connection"
 """What a kill in the middle of a request looks like to the fabric."""
 STARTING, READY = "NotReady/Provisioning", "Ready/"
@@ -37,14 +33,20 @@ STARTING, READY = "NotReady/Provisioning", "Ready/"
 
 @dataclass(frozen=True)
 class Undisturbed:
+    """A run that nobody killed, by an agent that is the same for all others whatever happens to the sources meanwhile."""
+
     agent: Adapter
     effects: tuple[Effect, ...]
     image: dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def wanted(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    agent = attempt.laid(tmp_path_factory.mktemp("agent"))
+def agent(tmp_path_factory: pytest.TempPathFactory) -> Adapter:
+    return attempt.laid(Path(tmp_path_factory.mktemp("agent")))
+
+
+@pytest.fixture(scope="module")
+def booted(agent: Adapter) -> Undisturbed:
     with attempt.lab(FIRST_BOOT, agent) as lab:
         attempt.serve(lab)
         assert attempt.health(lab.journal.entries()) == (STARTING, READY)
@@ -53,8 +55,17 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
         return Undisturbed(agent, effects[:delivered], image(lab.guest, USER, PASSWORD))
 
 
-def tried(effect: Effect, wanted: Undisturbed) -> tuple[bool, tuple[str, ...]]:
-    """Whether the agent got to the point, and what is then wrong in the end."""
+@pytest.fixture(scope="module")
+def deprovisioned(agent: Adapter) -> Undisturbed:
+    with attempt.lab(FIRST_BOOT, agent) as lab:
+        attempt.serve(lab)
+        attempt.forget_effects(lab)
+        done = attempt.deprovision(lab)
+        assert done.ok, done.output + done.errors
+        return Undisturbed(agent, attempt.effects(lab), image(lab.guest, USER, PASSWORD))
+
+
+def boot_again(effect: Effect, wanted: Undisturbed) -> tuple[bool, tuple[str, ...]]:
     with attempt.lab(FIRST_BOOT, wanted.agent) as lab:
         reached = attempt.serve_until(lab, effect.point)
         begun = lab.journal.last
@@ -68,42 +79,53 @@ def tried(effect: Effect, wanted: Undisturbed) -> tuple[bool, tuple[str, ...]]:
         return reached, tuple(wrong)
 
 
-def try_all(points: Iterable[Effect], wanted: Undisturbed) -> tuple[list[Effect], list[str]]:
-    """The points that were not met with, and a line for everything wrong."""
-    points = tuple(points)
-    with ThreadPoolExecutor(AT_ONCE) as workers:
-        results = tuple(workers.map(lambda effect: tried(effect, wanted), points))
-    missed = [effect for effect, (reached, _) in zip(points, results, strict=True) if not reached]
-    return missed, [f"{effect}: {text}" for effect, (_, wrong) in zip(points, results, strict=True) for text in wrong]
+def deprovision_again(effect: Effect, wanted: Undisturbed) -> tuple[bool, tuple[str, ...]]:
+    with attempt.lab(FIRST_BOOT, wanted.agent) as lab:
+        attempt.serve(lab)
+        killed = attempt.deprovision(lab, effect.point)
+        done = attempt.deprovision(lab)
+        wrong = list(differences(wanted.image, image(lab.guest, USER, PASSWORD)))
+        if not done.ok:
+            wrong.append(f"status {done.status}: {done.errors}")
+        return killed.status == -9, tuple(wrong)
 
 
-def check(points: tuple[Effect, ...], wanted: Undisturbed, capsys: pytest.CaptureFixture[str]) -> None:
-    missed, wrong = try_all(points, wanted)
+def check(what: str, points: tuple[Effect, ...], wanted: Undisturbed, again: Try, capsys: pytest.CaptureFixture[str]) -> None:
+    missed, wrong = try_all(points, again)
     with capsys.disabled():
-        print(*wrong, sep="\n")
-        print(f"\nkill points of first boot: {len(points) - len(missed)} tried of {len(wanted.effects)}, {len(wrong)} wrong")
+        print(f"\nkill points of {what}: {len(points) - len(missed)} tried of {len(wanted.effects)}, {len(wrong)} wrong")
     assert not wrong, "\n".join(wrong)
-    # what the threads other than the boot's do until Ready depends on how fast each of them is
-    assert [effect for effect in missed if effect.lane == "boot"] == []
+    # what the threads beside these do until Ready depends on how fast each of them is
+    assert [effect for effect in missed if effect.lane in ("boot", "MainThread")] == []
     assert len(missed) <= len(points) // 10
-
-
-def sample(effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
-    """Every fifth, the first and the last, and those around the marker."""
-    marker = next(number for number, effect in enumerate(effects) if effect.text == MARKER)
-    chosen = {*range(0, len(effects), 5), len(effects) - 1, *range(marker - 2, marker + 3)}
-    return tuple(effects[number] for number in sorted(chosen))
 
 
 @pytest.mark.slow
 def test_after_a_kill_at_any_point_of_first_boot_the_machine_ends_as_if_undisturbed(
-    wanted: Undisturbed, capsys: pytest.CaptureFixture[str]
+    booted: Undisturbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert len(wanted.effects) > 90
-    check(wanted.effects, wanted, capsys)
+    assert len(booted.effects) > 90
+    check("first boot", booted.effects, booted, lambda effect: boot_again(effect, booted), capsys)
 
 
 def test_after_a_kill_at_some_points_of_first_boot_the_machine_ends_as_if_undisturbed(
-    wanted: Undisturbed, capsys: pytest.CaptureFixture[str]
+    booted: Undisturbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    check(sample(wanted.effects), wanted, capsys)
+    points = sample(booted.effects, MARKER, 5)
+    check("first boot", points, booted, lambda effect: boot_again(effect, booted), capsys)
+
+
+@pytest.mark.slow
+def test_after_a_kill_at_any_point_of_deprovisioning_the_next_run_completes_it(
+    deprovisioned: Undisturbed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert len(deprovisioned.effects) > 25
+    again: Try = lambda effect: deprovision_again(effect, deprovisioned)  # noqa: E731
+    check("deprovisioning", deprovisioned.effects, deprovisioned, again, capsys)
+
+
+def test_after_a_kill_at_some_points_of_deprovisioning_the_next_run_completes_it(
+    deprovisioned: Undisturbed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    points = sample(deprovisioned.effects, USER_GOES, 8)
+    check("deprovisioning", points, deprovisioned, lambda effect: deprovision_again(effect, deprovisioned), capsys)

@@ -13,13 +13,15 @@ from typing import Any
 from waagent.guest.profile import AccountTool, Guest
 from waagent.model.failure import ProvisionFailure
 from waagent.model.secret import Secret
-from waagent.system.action import Plan, Run, WriteFile
+from waagent.system.action import Plan, Remove, Run, WriteFile
 from waagent.system.port import System
 
 SALT_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 UID_MIN_UNKNOWN = 100
 BLOWFISH_COST = 10
 BLOWFISH_SALT = 22
+BACKUPS = tuple(f"/etc/{name}-" for name in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid"))
+"""Where the shadow tools keep the state before their last change."""
 LOCKED_ROOT = "root:*LOCK*:14600::::::"
 _NAME = re.compile(r"[^\s:/,\\'\"`$&;|<>()*?#!%=\x00-\x1f-][^\s:/,\\'\"`$&;|<>()*?#!%=\x00-\x1f]*")
 
@@ -107,6 +109,13 @@ def remove(guest: Guest, name: str) -> Plan:
         return (Run(("userdel", "-r", name), why=why),)
     # 6: no such user; 12: the home directory could not be removed, which userdel also says of one that was not there
     return (*touch, Run(("userdel", "-f", "-r", name), ok=(0, 6, 12), why=why))
+
+
+def forget_backups(guest: Guest) -> Plan:
+    """Drop what the shadow tools keep of a deleted account, its password hash among it: nothing of it belongs into an image."""
+    if guest.account_tool in (AccountTool.PW, AccountTool.OPENBSD):
+        return ()
+    return tuple(Remove(path, why="forget the accounts as they were before") for path in BACKUPS)
 
 
 def set_password(guest: Guest, name: str, hashed: Secret, *, tools: frozenset[str] = frozenset({"chpasswd"})) -> Plan:

@@ -12,12 +12,16 @@ NOT_INSTALLED = 5
 
 
 def control(guest: Guest, verb: str) -> Plan:
-    """start, stop or restart our service; empty where no command is known to do so."""
+    """start, stop or restart our service; empty where no command is known to do so.
+
+    A stop that fails is no failure by itself: most likely nothing ran. Who needs it stopped looks whether it still runs.
+    """
     if not guest.service_control:
         return ()
     argv = filled(guest.service_control, verb=verb, name=guest.service_name)
-    ok = (0, NOT_INSTALLED) if verb == "stop" else (0,)
-    return (Run(argv, ok=ok, why=f"{verb} {guest.service_name}", timeout=120.0),)
+    stop = verb == "stop"
+    ok = (0, NOT_INSTALLED) if stop else (0,)
+    return (Run(argv, ok=ok, optional=stop, why=f"{verb} {guest.service_name}", timeout=120.0),)
 
 
 def without_systemd(guest: Guest) -> Guest:

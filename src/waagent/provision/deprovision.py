@@ -1,7 +1,8 @@
 """Making a VM into an image again (guest.md 3): what will go, the actions in order, and what is left afterwards.
 
 Warnings and actions are built purely, before anything changes: the user to delete is named by a file that an action
-deletes (trap 38). All actions are tried, and every failure is kept. ``/etc/resolv.conf`` stays where it is a link to what
+deletes (trap 38), which for the same reason comes after the user: run again after it was killed, this still knows whom to
+delete. All actions are tried, and every failure is kept. ``/etc/resolv.conf`` stays where it is a link to what
 a resolver makes at boot: without it the next VM has no DNS (trap 39).
 """
 
@@ -97,7 +98,7 @@ def observe(system: System, guest: Guest, config: Config, paths: Paths) -> Depro
 
 
 def plan(config: Config, guest: Guest, paths: Paths, facts: DeprovisionFacts, *, with_user: bool) -> Deprovision:
-    """Warnings and actions of guest.md 3.2, in its order."""
+    """Warnings and actions of guest.md 3.2, in its order but for the user, who goes before what names them."""
     name = guest.service_name
     parts = (
         (f"The {name} service will be stopped.", services.control(guest, "stop")),
@@ -105,13 +106,13 @@ def plan(config: Config, guest: Guest, paths: Paths, facts: DeprovisionFacts, *,
         ("Cached DHCP leases will be deleted.", leases()),
         ("", _host_name(guest, facts)),
         _root(config, guest, facts),
+        *(_user(config, guest, paths, facts) if with_user else ()),
         (
             "",
             (EmptyDirectory(paths.lib, why="forget this VM"), EmptyDirectory(config.extensions.log_dir, why="forget its logs")),
         ),
         ("", _files(guest, paths)),
         _resolv_conf(guest, facts),
-        *(_user(config, guest, paths, facts) if with_user else ()),
         ("", units(guest, paths, facts.ostree)),
         _machine_id(guest),
     )
@@ -239,12 +240,13 @@ def _user(config: Config, guest: Guest, paths: Paths, facts: DeprovisionFacts) -
         return ((f"{paths.ovf_env} was not found, or does not tell a user.", ()), ("The deletion of a user is skipped.", ()))
     rules = sudo.revoke(guest, name, sudoers_dir=config.os.sudoers_dir, rules=facts.sudo_rules)
     if facts.account is None:
-        return ((f"The account {name} does not exist; only its rights are dropped.", rules),)
+        rest = (*accounts.forget_backups(guest), *rules)
+        return ((f"The account {name} does not exist; only its rights and what is kept of it are dropped.", rest),)
     system_user = accounts.is_system_user(guest, facts.account, facts.uid_min)
     if facts.account.uid == 0 or (system_user and not config.provisioning.allow_reset_sys_user):
         return ((f"{name} is a system user and will NOT be deleted.", ()),)
     text = f"The account {name} and its entire home directory will be deleted."
-    return ((text, (*accounts.remove(guest, name), *rules)),)
+    return ((text, (*accounts.remove(guest, name), *accounts.forget_backups(guest), *rules)),)
 
 
 def _machine_id(guest: Guest) -> _Part:

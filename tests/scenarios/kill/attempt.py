@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fabriclab.guests import adapter
 from fabriclab.guests.adapter import Adapter
+from fabriclab.guests.process import Completed
 from fabriclab.journal.entry import Entry
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario.document import Scenario
@@ -82,6 +83,13 @@ def serve(lab: Lab) -> None:
     lab.service.stop()
 
 
+def deprovision(lab: Lab, point: str = "") -> Completed:
+    """Packer's call, killed at the point."""
+    command, *words = lab.adapter.command[:-1]
+    settings = [f"{name}={value}" for name, value in {**lab.adapter.environment, "KILL_AT": point}.items()]
+    return lab.guest.run(["env", *settings, command, *words, "-force", "-deprovision+user"], timeout=PATIENCE)
+
+
 def said(lab: Lab) -> str:
     return (lab.guest.read("/var/log/waagent.log") or b"").decode("utf-8", "replace")
 
@@ -94,6 +102,10 @@ def effects(lab: Lab) -> tuple[Effect, ...]:
         lane, _, number = point.partition(":")
         found.append(Effect(lane, int(number), what))
     return tuple(found)
+
+
+def forget_effects(lab: Lab) -> None:
+    lab.guest.run(["rm", "-f", TRACE])
 
 
 def health(entries: tuple[Entry, ...]) -> tuple[str, ...]:

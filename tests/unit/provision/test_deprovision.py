@@ -77,6 +77,27 @@ def test_the_user_goes_with_its_rights_and_nobody_elses() -> None:
     assert write.content == b"kofi2 ALL=(ALL) ALL\n"  # type: ignore[attr-defined]
 
 
+def test_the_user_goes_before_the_file_that_names_them_and_what_the_tools_keep_of_the_account_goes_too() -> None:
+    planned = plan(with_user=True, saved_user="kofi", account=KOFI)
+    userdel = next(at for at, action in enumerate(planned.actions) if isinstance(action, Run) and "userdel" in action.argv)
+    state = planned.actions.index(EmptyDirectory("/var/lib/waagent", why="forget this VM"))
+    assert userdel < state
+    assert {"/etc/passwd-", "/etc/shadow-", "/etc/group-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-"} <= set(
+        removed(planned)
+    )
+    assert "/etc/shadow-" not in removed(plan())
+
+
+def test_run_again_after_the_account_went_its_rights_and_backups_still_go() -> None:
+    paths = removed(plan(with_user=True, saved_user="kofi", sudo_rules="kofi ALL=(ALL) ALL\n"))
+    assert {"/etc/shadow-", "/etc/sudoers.d/waagent"} <= set(paths)
+
+
+def test_a_stop_that_fails_is_judged_by_whether_the_agent_still_runs() -> None:
+    stop = plan().actions[0]
+    assert isinstance(stop, Run) and "stop" in stop.argv and stop.optional
+
+
 @pytest.mark.parametrize(
     ("account", "config", "deleted"),
     [
