@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
@@ -24,6 +24,8 @@ WAIT = 1800
 SAID = (0, 20, 40, 80, 160, 320)
 """Seconds after which the log says that we wait, and then every 320."""
 RUN = "/run/cloud-init"
+DATA = "/var/lib/cloud/data"
+"""Where the reports really are that ``RUN`` has links to: that is the directory in which they change."""
 HINT = "/var/log/cloud-init.log tells what cloud-init did"
 
 Found = TypeVar("Found")
@@ -131,6 +133,8 @@ def wait_for_host_key(system: System, config: Config) -> tuple[str, str]:
     wanted = hostkeys.public_path(config)
 
     def look() -> tuple[str, str] | None:
+        if _is_making_keys(system):
+            return None
         paths = (wanted,) if report(system) is None else (wanted, *system.files.glob(f"{config.os.ssh_dir}/ssh_host_*_key.pub"))
         for path in paths:
             found = hostkeys.fingerprint(system, path) if system.files.exists(path) else None
@@ -139,6 +143,13 @@ def wait_for_host_key(system: System, config: Config) -> tuple[str, str]:
         return None
 
     return _wait(system, look, (config.os.ssh_dir,), f"to make the host key {wanted}")
+
+
+def _is_making_keys(system: System) -> bool:
+    """Whether the stage that replaces host keys is not over yet: keys that lie there are still the image's."""
+    stages = _said(system, "status.json")
+    init = stages.get("init") if stages is not None else None
+    return isinstance(init, dict) and not init.get("finished") and report(system) is None
 
 
 @dataclass(frozen=True)
@@ -151,16 +162,23 @@ class Report:
 
 def report(system: System) -> Report | None:
     """cloud-init's own word at the end of its last stage; None while it is at work."""
+    said = _said(system, "result.json")
+    if said is None:
+        return None
+    errors = said.get("errors")
+    return Report(str(said.get("datasource")), tuple(map(str, errors)) if isinstance(errors, list) else ())
+
+
+def _said(system: System, name: str) -> dict[str, Any] | None:
+    """One of cloud-init's own reports of this boot; None when it is not there, or cannot be understood."""
     import json
 
-    content = system.files.read_if_there(f"{RUN}/result.json", limit=1024 * 1024)
-    if content is None:
-        return None
+    content = system.files.read_if_there(f"{RUN}/{name}", limit=1024 * 1024)
     try:
-        said = json.loads(content)["v1"]
-        return Report(str(said.get("datasource")), tuple(str(error) for error in said.get("errors") or ()))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        said = json.loads(content or b"")["v1"]
+    except (ValueError, KeyError, TypeError):
         return None
+    return said if isinstance(said, dict) else None
 
 
 def _wait(system: System, look: Callable[[], Found | None], directories: tuple[str, ...], what: str) -> Found:
@@ -168,7 +186,7 @@ def _wait(system: System, look: Callable[[], Found | None], directories: tuple[s
     begun = system.clock.monotonic()
     say = iter((*SAID, *range(2 * SAID[-1], WAIT + SAID[-1], SAID[-1])))
     next_word = next(say)
-    with closing(system.files.watch((*directories, RUN))) as watch:
+    with closing(system.files.watch((*directories, RUN, DATA))) as watch:
         while True:
             ended = report(system)
             found = look()  # after the word about the end: what was made before it is there by now

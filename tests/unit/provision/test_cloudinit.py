@@ -143,7 +143,7 @@ def test_errors_of_a_cloud_init_that_made_everything_are_its_own_affair() -> Non
     assert cloudinit.wait_for_document(machine.system, PATHS).user_name == "maria"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"v1": 3}', '{"v1": {"errors": 5}}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"v1": 3}', '{"v1": null}', "7"])
 def test_a_word_of_cloud_init_that_cannot_be_understood_is_no_word(text: str) -> None:
     assert cloudinit.report(fake_system(files=MemoryFiles({RESULT: text}))) is None
 
@@ -175,3 +175,12 @@ def test_another_type_of_host_key_will_do_once_cloud_init_has_ended() -> None:
     machine.write(9.0, RESULT, '{"v1": {"datasource": "DataSourceAzure", "errors": []}}')
     assert cloudinit.wait_for_host_key(machine.system, Config()) == ("SHA256def", other)
     assert machine.waited == pytest.approx(9)
+
+
+def test_a_host_key_of_the_image_does_not_count_while_cloud_init_is_about_to_replace_it() -> None:
+    machine = Waiting()
+    machine.files.put(KEY, "ssh-rsa old").put("/run/cloud-init/status.json", '{"v1": {"init": {"start": 1, "finished": null}}}')
+    machine.write(4.0, "/run/cloud-init/status.json", '{"v1": {"init": {"start": 1, "finished": 5.5}}}')
+    machine.commands.on("ssh-keygen", ..., stdout="2048 SHA256:abc x (RSA)\n")
+    assert cloudinit.wait_for_host_key(machine.system, Config()) == ("SHA256abc", KEY)
+    assert machine.waited == pytest.approx(4)
