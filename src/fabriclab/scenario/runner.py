@@ -158,8 +158,18 @@ class Runner:
             return Seen(None, str(problem))
 
     def _nobody_speaks(self) -> bool:
-        """Whether the agent has ended by itself and no step will start it again."""
-        return self._lab.service.status is not None and not self._schedule.steps
+        """Whether the agent has ended by itself and no step can come that starts it again."""
+        return self._lab.service.status is not None and all(self._waits_for_words(step.at) for step in self._schedule.steps)
+
+    def _waits_for_words(self, name: str) -> bool:
+        """Whether this comes about only after something that the agent has still to say."""
+        parts: tuple[Step | Expectation, ...] = (*self._schedule.open, *self._schedule.steps)
+        part = next((one for one in parts if one.name == name), None)
+        if part is None:
+            return False
+        if isinstance(part, Expectation) and isinstance(part.what, _OF_JOURNAL):
+            return not (isinstance(part.what, Requests | Health) and part.what.bounds)
+        return self._waits_for_words(part.at)
 
     def _give_up(self, lost: Step | Expectation) -> None:
         self._schedule.lose(lost.name)
