@@ -1,4 +1,4 @@
-"""The command line of the lab: fabriclab run · up · shell · scenarios · bench.
+"""The command line of the lab: fabriclab run · up · shell · scenarios · bench · ext.
 
 Exit statuses: 0 every expectation held (of bench: every run came to its end), 1 one did not or the lab failed, 2 the scenario,
 agent or command line is bad (one sentence says file, key and reason), 130 interrupted.
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from fabriclab.cli import ext_options
 from fabriclab.guests import rootless
 from fabriclab.guests.adapter import BadAdapter
 from fabriclab.guests.namespace import NamespaceUnavailable
@@ -68,6 +69,8 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--seed", type=int, default=1, help="of the moments at which they are published (default: 1)")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write every measured value there")
     bench.set_defaults(do=_bench, boots=True)
+
+    ext_options.add(verbs)
 
     scenarios = verbs.add_parser("scenarios", help="list the scenarios that come with the lab")
     scenarios.set_defaults(do=_scenarios)

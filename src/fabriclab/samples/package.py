@@ -24,6 +24,17 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(item.name for item in _library().iterdir() if (item / "handler.sh").is_file() and item.name != SHELL))
 
 
+def about(sample: str) -> str:
+    """What it is for: the comment at the head of its script."""
+    lines = files(sample)["handler.sh"].decode().splitlines()[1:]
+    said = []
+    for line in lines:
+        if not line.startswith("#"):
+            break
+        said.append(line.lstrip("# "))
+    return " ".join(said)
+
+
 def files(sample: str) -> dict[str, bytes]:
     """Name and content of the sample's files, without those of shell/."""
     if sample not in names():
