@@ -41,6 +41,7 @@ class Scheduler:
         self._running: set[str] = set()
         self._again: set[str] = set()
         self._lanes: dict[str, queue.SimpleQueue[Callable[[], object]]] = {}
+        self._waits_until: float | None = None
         self._ended = False
         self._receiver, self._sender = socket.socketpair()
         self._receiver.setblocking(False)
@@ -101,9 +102,12 @@ class Scheduler:
             return [self._duties[name] for name in names]
 
     def _seconds_to_next(self) -> float | None:
+        """A duty that runs counts with its next moment; once that is past, its end tells us."""
         with self._lock:
-            waiting = [moment for name, moment in self._due.items() if name not in self._running]
-        return max(min(waiting) - self._clock.monotonic(), 0.0) if waiting else None
+            now = self._clock.monotonic()
+            waiting = [moment for name, moment in self._due.items() if name not in self._running or moment > now]
+            self._waits_until = min(waiting, default=None)
+        return None if self._waits_until is None else max(self._waits_until - now, 0.0)
 
     def _perform(self, duty: Duty) -> None:
         try:
@@ -117,7 +121,8 @@ class Scheduler:
                 if duty.name in self._again:
                     self._again.discard(duty.name)
                     self._due[duty.name] = self._clock.monotonic()
-            self._nudge()
+                moment = self._due[duty.name]
+            self._nudge_before(moment)
 
     def _serve(self, line: queue.SimpleQueue[Callable[[], object]]) -> None:
         while True:
@@ -128,6 +133,11 @@ class Scheduler:
                 self._log.error(str(failure))
             except Exception as error:  # noqa: BLE001 - the edge that keeps a duty's defect from ending the agent
                 self._log.error(f"unexpected {type(error).__name__}: {error} ({_where(error)})")
+
+    def _nudge_before(self, moment: float) -> None:
+        """Wake the scheduler only when it would sleep beyond this moment: an idle machine is not woken for nothing."""
+        if self._waits_until is None or moment < self._waits_until:
+            self._nudge()
 
     def _nudge(self) -> None:
         try:

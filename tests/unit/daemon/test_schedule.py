@@ -103,3 +103,41 @@ def test_a_failing_duty_is_logged_and_comes_again() -> None:
     assert log.errors[0] == "the disk said no"
     assert "ValueError: a defect" in log.errors[1]
     assert "test_schedule.py" in log.errors[1]
+
+
+class Counted(Scheduler):
+    nudges = 0
+
+    def _nudge(self) -> None:
+        self.nudges += 1
+        super()._nudge()
+
+
+def test_the_end_of_a_run_wakes_no_scheduler_that_would_wake_in_time_anyway() -> None:
+    scheduler = Counted(RunningClock(), ListLog())
+    runs = threading.Semaphore(0)
+    scheduler.add(Duty("tick", "a", runs.release, lambda: 0.1))
+    finish = running(scheduler)
+    assert all(runs.acquire(timeout=2) for _ in range(8))
+    assert scheduler.nudges < 5
+    finish()
+
+
+def test_a_duty_that_overran_its_period_runs_again_at_once_and_is_waited_for_quietly() -> None:
+    scheduler = Counted(RunningClock(), ListLog())
+    began, may_end = threading.Semaphore(0), threading.Semaphore(0)
+
+    def work() -> None:
+        began.release()
+        may_end.acquire(timeout=5)
+
+    scheduler.add(Duty("long", "a", work, lambda: 0.05))
+    finish = running(scheduler)
+    assert began.acquire(timeout=2)
+    spent = time.process_time()
+    time.sleep(0.3)
+    assert time.process_time() - spent < 0.1
+    may_end.release()
+    assert began.acquire(timeout=2)
+    may_end.release()
+    finish()
