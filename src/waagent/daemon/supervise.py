@@ -96,7 +96,9 @@ class Daemon:
     def _boot(self) -> None:
         agent = self._agent
         log = agent.system.log
-        log.info(f"agent {agent.version} on {agent.guest.id} {agent.guest.version}".rstrip())
+        # compat: the backup extension reads our version from the last such text in the log (extensions.md 11.1)
+        log.info(f"Azure Linux Agent Version: {agent.version}")
+        log.info(f"this machine runs {agent.guest.id} {agent.guest.version}".rstrip())
         if not agent.guest.known:
             log.warning(f"the system {agent.guest.id} is not known; it is taken for {agent.guest.family}")
         boot = Boot(
