@@ -27,6 +27,8 @@ from fabriclab.judge.wishes import Wishes
 from fabriclab.samples import package
 from fabriclab.scenario import inspection, table
 
+DETAILS = 12  # lines per violated rule
+SHORT = 90  # characters of evidence in the table
 MARKS = {HELD: ("held", "green"), VIOLATED: ("VIOLATED", "bold red")}
 
 
@@ -125,10 +127,7 @@ def tell(console: Console, stage: Stage) -> None:
 
 
 def summarize(console: Console, report: Report) -> None:
-    console.print(findings_table(report.findings))
-    for one in report.findings:
-        if one.advice:
-            console.print(Text.assemble((f"{one.rule}: ", "bold"), one.advice), soft_wrap=True)
+    tell_findings(console, report.findings)
     counts = f"{report.count(HELD)} rules held, {report.count(VIOLATED)} violated, {report.count('not seen')} not seen"
     colour = "green" if report.ok else "bold red"
     seen = report.evidence
@@ -137,17 +136,34 @@ def summarize(console: Console, report: Report) -> None:
         console.print(f"Kept: {report.kept}", soft_wrap=True)
 
 
-def findings_table(findings: tuple[Finding, ...]) -> Table:
+def tell_findings(console: Console, findings: tuple[Finding, ...]) -> None:
+    """The table, and below it each violated rule with all that was seen and what to do about it."""
     shown = Table(expand=False)
     shown.add_column("", no_wrap=True)
     shown.add_column("rule", no_wrap=True)
-    shown.add_column("says", overflow="fold", ratio=2)
-    shown.add_column("evidence", overflow="fold", ratio=3)
+    shown.add_column("says", overflow="fold")
+    shown.add_column("evidence", overflow="fold")
     shown.add_column("§", no_wrap=True)
     for one in findings:
         word, colour = MARKS.get(one.outcome, (one.outcome, "dim"))
-        shown.add_row(Text(word, colour), Text(one.rule), Text(one.sentence), Text(one.evidence), Text(one.section))
-    return shown
+        shown.add_row(Text(word, colour), Text(one.rule), Text(one.sentence), Text(_short(one)), Text(one.section))
+    console.print(shown)
+    for one in findings:
+        if one.outcome != VIOLATED:
+            continue
+        console.print(Text.assemble((one.rule, "bold red"), f" – {one.sentence} (§ {one.section})"), soft_wrap=True)
+        for line in one.details[:DETAILS]:
+            console.print(Text(f"    {line}"), soft_wrap=True)
+        if len(one.details) > DETAILS:
+            console.print(Text(f"    and {len(one.details) - DETAILS} more"))
+        console.print(Text.assemble("    → ", (one.advice, "bold")), soft_wrap=True)
+    if any(one.outcome == VIOLATED for one in findings):
+        console.print()
+
+
+def _short(finding: Finding) -> str:
+    text = finding.evidence if len(finding.evidence) <= SHORT else f"{finding.evidence[:SHORT].rstrip()} …"
+    return text + (f" (+{len(finding.details) - 1})" if len(finding.details) > 1 else "")
 
 
 def lint_package(options: argparse.Namespace) -> int:
@@ -156,14 +172,13 @@ def lint_package(options: argparse.Namespace) -> int:
     except handlers.BadHandler as problem:
         raise BadWish(str(problem)) from problem
     console = terminal()
-    console.print(findings_table(findings))
-    for one in findings:
-        if one.advice:
-            console.print(Text.assemble((f"{one.rule}: ", "bold"), one.advice), soft_wrap=True)
+    tell_findings(console, findings)
     bad = sum(one.outcome == VIOLATED for one in findings)
     console.print(
         Text(
-            f"{options.handler}: {bad} rules violated" if bad else f"{options.handler}: nothing to complain of",
+            f"{options.handler}: {bad} of {len(findings)} rules violated"
+            if bad
+            else f"{options.handler}: nothing to complain of",
             "bold red" if bad else "green",
         )
     )

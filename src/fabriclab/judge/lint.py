@@ -13,7 +13,7 @@ from fabriclab.judge import handler as handlers
 from fabriclab.judge import lint_commands, manifest
 from fabriclab.judge.handler import BadHandler, Source
 from fabriclab.judge.manifest import BadManifest
-from fabriclab.judge.rule import VIOLATED, Finding, Judgement, held, not_seen, unless
+from fabriclab.judge.rule import Finding, Judgement, found, held, not_seen, unless, violated
 
 MIB = 1 << 20
 ENTRIES, UNPACKED, RATIO = 10_000, 1024 * MIB, 200
@@ -40,14 +40,13 @@ def lint(path: str) -> tuple[Finding, ...]:
     except BadHandler as problem:
         if not Path(path).is_file():
             raise
-        return (Finding("zip", CHECKS[0].sentence, CHECKS[0].section, VIOLATED, str(problem), CHECKS[0].advice),)
+        first = CHECKS[0]
+        return (found(first.name, first.sentence, first.section, first.advice, violated(str(problem))),)
     return tuple(_find(one, source) for one in CHECKS)
 
 
 def _find(check: _Check, source: Source) -> Finding:
-    judgement = check.judge(source)
-    advice = check.advice if judgement.outcome == VIOLATED else ""
-    return Finding(check.name, check.sentence, check.section, judgement.outcome, judgement.evidence, advice)
+    return found(check.name, check.sentence, check.section, check.advice, check.judge(source))
 
 
 def _zip(source: Source) -> Judgement:
@@ -69,21 +68,22 @@ def _zip(source: Source) -> Judgement:
 
 
 def _hazards(entry: zipfile.ZipInfo) -> list[str]:
-    name, found = entry.orig_filename, []
+    name = entry.orig_filename
+    odd: list[str] = []
     if name.startswith(("/", "\\")) or name[1:2] == ":":
-        found.append("is an absolute name")
+        odd.append("is an absolute name")
     if ".." in name.replace("\\", "/").split("/"):
-        found.append("leads out of the directory")
+        odd.append("leads out of the directory")
     elif "\\" in name:
-        found.append("has a backslash, which is part of the name on Linux")
+        odd.append("has a backslash, which is part of the name on Linux")
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if entry.create_system == 3 and kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        found.append("is a link" if kind == stat.S_IFLNK else "is a device, pipe or socket")
+        odd.append("is a link" if kind == stat.S_IFLNK else "is a device, pipe or socket")
     if entry.flag_bits & 1:
-        found.append("is encrypted")
+        odd.append("is encrypted")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        found.append("is packed by other means than deflate")
-    return found
+        odd.append("is packed by other means than deflate")
+    return odd
 
 
 def _sizes(source: Source) -> Judgement:
@@ -110,22 +110,22 @@ def _names(source: Source) -> Judgement:
 
 def _identity(source: Source) -> Judgement:
     try:
-        found = handlers.load(source.path)
+        told = handlers.load(source.path)
     except BadHandler as problem:
         if source.manifest_data is None or "--" not in str(problem):
             return not_seen("there is no manifest to say it")
         return not_seen("neither manifest nor file name says both: `ext run` needs --name or --version")
-    return held(f"{found.name} {found.version}")
+    return held(f"{told.name} {told.version}")
 
 
 def _present(source: Source) -> Judgement:
-    found = sorted(name for name in source.files if name.rpartition("/")[2] == manifest.NAME)
-    if not found:
+    there = sorted(name for name in source.files if name.rpartition("/")[2] == manifest.NAME)
+    if not there:
         odd = [name for name in source.files if name.rpartition("/")[2].lower() == manifest.NAME.lower()]
         return unless([f"there is none{f', but {odd[0]}' if odd else ''}"])
-    problems = [f"there are several, and agents take any: {', '.join(found)}"] if len(found) > 1 else []
-    if found[0] != manifest.NAME:
-        problems.append(f"it is {found[0]}: commands are relative to the package's root all the same")
+    problems = [f"there are several, and agents take any: {', '.join(there)}"] if len(there) > 1 else []
+    if there[0] != manifest.NAME:
+        problems.append(f"it is {there[0]}: commands are relative to the package's root all the same")
     return unless(problems)
 
 

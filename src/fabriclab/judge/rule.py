@@ -1,22 +1,27 @@
 """A rule that a handler keeps or breaks, and what was found of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from fabriclab.judge.evidence import Evidence
 
 HELD, VIOLATED, NOT_SEEN = "held", "violated", "not seen"
 
+Problem = str | tuple[str, str]
+"""What is wrong, or where it was and what."""
+
 
 @dataclass(frozen=True)
 class Finding:
-    """`rule`: its short name; `section`: of the extension contract; `advice`: what to do about a violation."""
+    """`rule`: its short name; `section`: of the extension contract; `details`: of a violation, each thing
+    that was seen; `advice`: what to do about it."""
 
     rule: str
     sentence: str
     section: str
     outcome: str
     evidence: str = ""
+    details: tuple[str, ...] = ()
     advice: str = ""
 
 
@@ -24,6 +29,7 @@ class Finding:
 class Judgement:
     outcome: str
     evidence: str = ""
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,27 +41,34 @@ class Rule:
     judge: Callable[[Evidence], Judgement]
 
     def find(self, evidence: Evidence) -> Finding:
-        judgement = self.judge(evidence)
-        advice = self.advice if judgement.outcome == VIOLATED else ""
-        return Finding(self.name, self.sentence, self.section, judgement.outcome, judgement.evidence, advice)
+        return found(self.name, self.sentence, self.section, self.advice, self.judge(evidence))
+
+
+def found(name: str, sentence: str, section: str, advice: str, judgement: Judgement) -> Finding:
+    outcome, details = judgement.outcome, judgement.details
+    return Finding(name, sentence, section, outcome, judgement.evidence, details, advice if outcome == VIOLATED else "")
 
 
 def held(evidence: str = "") -> Judgement:
     return Judgement(HELD, evidence)
 
 
-def violated(evidence: str) -> Judgement:
-    return Judgement(VIOLATED, evidence)
+def violated(*evidence: str) -> Judgement:
+    return Judgement(VIOLATED, evidence[0] if evidence else "", evidence)
 
 
 def not_seen(evidence: str) -> Judgement:
     return Judgement(NOT_SEEN, evidence)
 
 
-def unless(problems: list[str], otherwise: str = "", shown: int = 4) -> Judgement:
-    """Violated by each of the problems; the first ones are told."""
-    if not problems:
+def unless(problems: Iterable[Problem], otherwise: str = "") -> Judgement:
+    """Violated by each of the problems; those that are the same in several places become one."""
+    places: dict[str, list[str]] = {}
+    for one in problems:
+        where, what = one if isinstance(one, tuple) else ("", one)
+        known = places.setdefault(what, [])
+        if where and where not in known:
+            known.append(where)
+    if not places:
         return held(otherwise)
-    distinct = list(dict.fromkeys(problems))
-    more = f"; and {len(distinct) - shown} more" if len(distinct) > shown else ""
-    return violated("; ".join(distinct[:shown]) + more)
+    return violated(*(f"{', '.join(where)}: {what}" if where else what for what, where in places.items()))

@@ -9,7 +9,7 @@ CROWD = 200  # processes at a time
 
 
 def life(seen: Evidence) -> Judgement:
-    problems = [f"{stage.name}: {stage.problem}" for stage in seen.stages if stage.problem]
+    problems = [(stage.name, stage.problem) for stage in seen.stages if stage.problem]
     return unless(problems, f"{len(seen.stages)} stages, {len(seen.commands)} commands")
 
 
@@ -20,7 +20,7 @@ def exits(seen: Evidence) -> Judgement:
     for stage, one in seen.commands:
         if one.status not in (0, None):
             said = f': "{stage.message}"' if stage.message else ""
-            problems.append(f"{stage.name}: {one.name} exited with {_status(one.status)}{said}")
+            problems.append((stage.name, f"{one.name} exited with {_status(one.status)}{said}"))
     return unless(problems, f"{len(seen.commands)} commands exited with 0")
 
 
@@ -31,9 +31,9 @@ def time(seen: Evidence) -> Judgement:
     for stage, one in seen.commands:
         limit = LIMITS.get(one.command, 300.0)
         if one.status is None:
-            problems.append(f"{stage.name}: {one.name} did not end, an agent kills it after {limit:g} s")
+            problems.append((stage.name, f"{one.name} did not end, an agent kills it after {limit:g} s"))
         elif one.seconds is not None and one.seconds > TIGHT * limit:
-            problems.append(f"{stage.name}: {one.name} took {one.seconds:.0f} s of {limit:g} s")
+            problems.append((stage.name, f"{one.name} took {one.seconds:.0f} s of {limit:g} s"))
     slowest = max((one for _, one in seen.commands), key=lambda one: one.seconds or 0.0)
     return unless(
         problems, f"the longest: {slowest.command}, {slowest.seconds or 0:.1f} s of {LIMITS.get(slowest.command, 0):g} s"
@@ -50,12 +50,12 @@ def idempotent(seen: Evidence) -> Judgement:
     for stage in again:
         failed = [one for one in stage.commands if _is_enable(one) and one.status != 0]
         problems += [
-            f"{stage.name}: enable with the number {one.sequence} again exited with {_status(one.status)}" for one in failed
+            (stage.name, f"enable with the number {one.sequence} again exited with {_status(one.status)}") for one in failed
         ]
         now = _words(stage)
         for name, word in was.items():
             if word == "success" and now.get(name) != word:
-                problems.append(f"{stage.name}: {name} was success before and is {now.get(name) or 'gone'} now")
+                problems.append((stage.name, f"{name} was success before and is {now.get(name) or 'gone'} now"))
     return unless(problems, f"enable ran {len(again)} times more with the same number")
 
 
@@ -67,9 +67,9 @@ def remembers(seen: Evidence) -> Judgement:
     for stage in stages:
         text = (stage.mrseq or "").strip()
         if not text.isdigit():
-            problems.append(f"{stage.name}: mrseq holds {text!r}, no number")
+            problems.append((stage.name, f"mrseq holds {text!r}, no number"))
         elif int(text) != stage.sequence and not stage.problem:
-            problems.append(f"{stage.name}: mrseq holds {text} after enable of {stage.sequence}")
+            problems.append((stage.name, f"mrseq holds {text} after enable of {stage.sequence}"))
     return unless(problems, f"mrseq is {(stages[-1].mrseq or '').strip()} at the end")
 
 
@@ -88,10 +88,10 @@ def crossing(seen: Evidence) -> Judgement:
 def tame(seen: Evidence) -> Judgement:
     if not seen.commands:
         return not_seen("no command ran")
-    problems = [f"{stage.name}: {stage.agent_died}" for stage in seen.stages if stage.agent_died]
-    problems += [f"{stage.name}: {path} is a link now" for stage in seen.stages for path in stage.linked]
+    problems = [(stage.name, stage.agent_died) for stage in seen.stages if stage.agent_died]
+    problems += [(stage.name, f"{path} is a link now") for stage in seen.stages for path in stage.linked]
     problems += [
-        f"{stage.name}: {one.name} had {one.most} processes at a time" for stage, one in seen.commands if one.most > CROWD
+        (stage.name, f"{one.name} had {one.most} processes at a time") for stage, one in seen.commands if one.most > CROWD
     ]
     return unless(problems, f"at most {max(one.most for _, one in seen.commands)} processes at a time")
 

@@ -24,7 +24,7 @@ def written(seen: Evidence) -> Judgement:
             if file.content is None:
                 others = sorted({name for one in stage.commands if one.command == "enable" for name in one.written})
                 instead = f", but {', '.join(others)} was written" if others else ""
-                problems.append(f"{stage.name}: there is no {file.name}{instead}")
+                problems.append((stage.name, f"there is no {file.name}{instead}"))
     return unless(problems, f"{', '.join(sorted({file.name for stage in stages for file in stage.files}))}")
 
 
@@ -32,7 +32,7 @@ def schema(seen: Evidence) -> Judgement:
     checked = [(stage, file, status_schema.check(file.content)) for stage, file in _files(seen) if file.content is not None]
     if not checked:
         return not_seen("there was no status file")
-    problems = [f"{stage.name}: {file.name}: {text}" for stage, file, result in checked for text in result.wrong]
+    problems = [(stage.name, f"{file.name}: {text}") for stage, file, result in checked for text in result.wrong]
     tolerated = list(dict.fromkeys(text for _, _, result in checked for text in result.tolerated))
     return unless(problems, f"tolerated: {', '.join(tolerated)}" if tolerated else f"{len(checked)} files")
 
@@ -44,7 +44,7 @@ def final(seen: Evidence) -> Judgement:
     if not found:
         return not_seen("there was no status file")
     problems = [
-        f"{stage.name}: {file.name} says {result.word or 'nothing valid'}{_message(file.content)}"
+        (stage.name, f"{file.name} says {result.word or 'nothing valid'}{_message(file.content)}")
         for stage, file, result in found
         if result.word != "success"
     ]
@@ -57,7 +57,7 @@ def whole(seen: Evidence) -> Judgement:
     problems = []
     for stage, one in seen.commands:
         bad = {file.name for file in stage.files if file.content is not None and status_schema.check(file.content).word is None}
-        problems += [f"{stage.name}: {one.name}: {name}: {text}" for name, text in one.torn.items() if name not in bad]
+        problems += [(stage.name, f"{one.name}: {name}: {text}") for name, text in one.torn.items() if name not in bad]
     return unless(problems, "never seen half")
 
 
@@ -66,7 +66,7 @@ def size(seen: Evidence) -> Judgement:
     if not files:
         return not_seen("there was no status file")
     limit = status_schema.LIMIT
-    problems = [f"{stage.name}: {file.name} has {file.size} bytes" for stage, file in files if file.size > limit]
+    problems = [(stage.name, f"{file.name} has {file.size} bytes") for stage, file in files if file.size > limit]
     return unless(problems, f"at most {max(file.size for _, file in files)} bytes")
 
 
@@ -79,12 +79,12 @@ def heartbeat(seen: Evidence) -> Judgement:
     problems = []
     for stage, one in found:
         if one.content is None:
-            problems.append(f"{stage.name}: there is no heartbeat.log")
+            problems.append((stage.name, "there is no heartbeat.log"))
             continue
-        problems += [f"{stage.name}: heartbeat.log: {text}" for text in _beat(one.content)]
+        problems += [(stage.name, f"heartbeat.log: {text}") for text in _beat(one.content)]
         if one.age > STALE:
             problems.append(
-                f"{stage.name}: heartbeat.log is {one.age:.0f} s old: the handler is Unresponsive after {STALE:.0f} s"
+                (stage.name, f"heartbeat.log is {one.age:.0f} s old: the handler is Unresponsive after {STALE:.0f} s")
             )
     return unless(problems, "written and valid; this run is too short to see that it is renewed")
 
@@ -93,7 +93,7 @@ def events(seen: Evidence) -> Judgement:
     found = [(stage, name, content) for stage in seen.stages for name, content in stage.events.items()]
     if not found:
         return not_seen("it wrote none")
-    problems = [f"{stage.name}: {name}: {text}" for stage, name, content in found for text in _event(name, content)]
+    problems = [(stage.name, f"{name}: {text}") for stage, name, content in found for text in _event(name, content)]
     return unless(problems, f"{len({name for _, name, _ in found})} events")
 
 

@@ -14,6 +14,7 @@ from fabriclab.guests.process import GuestTimeout
 from fabriclab.journal.entry import Entry
 from fabriclab.judge import records
 from fabriclab.judge.evidence import LIMITS, UNINSTALL, Command, Stage
+from fabriclab.judge.handler import RECORDER
 from fabriclab.judge.wishes import Wishes
 from fabriclab.scenario import hearing, service
 from fabriclab.scenario.lab import Lab
@@ -119,7 +120,7 @@ def _hopeless(turn: Turn, commands: tuple[Command, ...], reports: Reports, since
     running = any(one.ended is None for one in commands)
     failed = [one for one in (reports[-1][1] if reports else []) if one.get("code") not in (0, "0", None)]
     if failed and quiet > GIVEN_UP and _is_quiet_after(commands):
-        return f"the agent gave up: {hearing.one_line(hearing.message(failed[-1]))}"
+        return f"the agent gave up: {_unrecorded(turn, hearing.one_line(hearing.message(failed[-1])))}"
     if not commands and since > NOTICE:
         return f"the agent ran no command within {NOTICE:g} s"
     if not running and commands and quiet > (patience if patience is not None else STATUS):
@@ -170,9 +171,16 @@ def _stage(turn: Turn, commands: tuple[Command, ...], reports: Reports, problem:
         commands=tuple(_waited(one) for one in commands),
         problem=problem,
         reported=tuple(_reported(one) for one in handlers),
-        message=hearing.one_line(hearing.message(handlers[-1]), 400) if handlers else "",
+        message=_unrecorded(turn, hearing.one_line(hearing.message(handlers[-1]), 400)) if handlers else "",
         agent_died=died or orphaned,
     )
+
+
+def _unrecorded(turn: Turn, text: str) -> str:
+    """With the handler's own commands instead of the recorder's."""
+    for name, command in turn.wishes.handler.manifest.commands.items():
+        text = text.replace(f"{RECORDER}/record {name}", command)
+    return text
 
 
 def _waited(command: Command) -> Command:

@@ -46,6 +46,25 @@ log_command() {
     echo "$(now);$1;$sequence;$version${extension:+;$extension}" >>"$log_folder/commands.log"
 }
 
+# open_protected: the protected settings in plain text, on standard output; nothing when there are none.
+open_protected() {
+    sealed=$(text_member protectedSettings "$settings")
+    thumbprint=$(text_member protectedSettingsCertThumbprint "$settings")
+    [ -n "$sealed" ] || return 0
+    printf %s "$sealed" | openssl base64 -d -A |
+        openssl cms -decrypt -inform DER -inkey "$lib/$thumbprint.prv" -recip "$lib/$thumbprint.crt" 2>/dev/null
+}
+
+# text_of NAME: the text of a member of the JSON on standard input.
+text_of() {
+    tr -d '\r\n' | sed -nE 's/.*"'"$1"'": *"(([^"\\]|\\.)*)".*/\1/p'
+}
+
+# quoted: standard input as a JSON text.
+quoted() {
+    sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$/"/'
+}
+
 # protected_settings: read, absent or unreadable, and why. The content goes nowhere.
 protected_settings() {
     sealed=$(text_member protectedSettings "$settings")

@@ -53,7 +53,7 @@ def test_multi_and_heartbeat_say_what_they_are_in_their_manifests() -> None:
 
 
 def test_an_unknown_sample_is_refused_and_the_known_ones_are_named() -> None:
-    with pytest.raises(NoSample, match="no such sample; there are detached, failing, good"):
+    with pytest.raises(NoSample, match="no such sample; there are careless, detached, failing, good"):
         package.pack("nonsense", NAME)
 
 
