@@ -163,7 +163,7 @@ class Boot:
         content = pool.wait_for_customer(
             agent.system, agent.guest, agent.paths, stage, interface, lambda: self._reports.say_now(READY)
         )
-        return provisioning.take_document(agent.system, agent.paths, content, device)
+        return provisioning.take_document(agent.system, agent.config, agent.paths, content, device)
 
     def _follow_cloud_init(self) -> provisioning.Outcome:
         agent = self._agent

@@ -39,7 +39,7 @@ def decode(text: Secret) -> bytes:
     try:
         return base64.b64decode("".join(text.reveal().split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise ProvisionFailure(f"CustomData is not valid Base64: {error}") from error
+        raise ProvisionFailure(f"CustomData: it is not valid Base64: {error}") from error
 
 
 def save(config: Config, paths: Paths, text: Secret | None) -> Plan:

@@ -35,19 +35,23 @@ def resolve(path: str | None, user: str, home_dir: str, account: Account | None)
     """The absolute path a key goes to.
 
     ``$HOME`` becomes the base of home directories; ``<base>/USER/…`` follows the account where it really lives. Errors:
-    ``ProvisionFailure`` for a path that is missing, relative, or no file name.
+    ``ProvisionFailure`` for a path that is missing, relative, no file name, or in nobody's home: its directory becomes the
+    user's own and closed to all others, which /etc would not bear.
     """
     if not path:
-        raise ProvisionFailure("a key has no path")
+        raise ProvisionFailure("its Path is missing")
     given = path.replace("$HOME", home_dir)
     if not given.startswith("/") or given.endswith("/"):
-        raise ProvisionFailure(f"the key path {path!r} is not the absolute path of a file")
+        raise ProvisionFailure(f"the Path {path!r} is not the absolute path of a file")
     clean = posixpath.normpath(given)
     if "/" not in clean[1:] or any(character in clean for character in "\0\n\r"):
-        raise ProvisionFailure(f"the key path {path!r} is not below a directory of its own")
+        raise ProvisionFailure(f"the Path {path!r} is not below a directory of its own")
     base = f"{home_dir}/{user}"
     if account and account.home.startswith("/") and account.home != base and clean.startswith(f"{base}/"):
         return posixpath.normpath(account.home + clean.removeprefix(base))
+    homes = (home_dir.rstrip("/"), account.home.rstrip("/") if account else "")
+    if not any(home and clean.startswith(f"{home}/") for home in homes) or posixpath.dirname(clean) == homes[0]:
+        raise ProvisionFailure(f"the Path {path!r} is not in a home directory")
     return clean
 
 
@@ -56,10 +60,10 @@ def public_line(key: PublicKey, certificates: tuple[Certificate, ...]) -> str:
     if key.value:
         line = ssh.clean_key(key.value)
         if not ssh.is_public_key(line):
-            raise ProvisionFailure(f"the public key for {key.path} is not an OpenSSH public key")
+            raise ProvisionFailure(f"the Value of the PublicKey for {key.path} is not an OpenSSH public key")
         return line
     if not key.fingerprint:
-        raise ProvisionFailure(f"the public key for {key.path} has neither value nor fingerprint")
+        raise ProvisionFailure(f"the PublicKey for {key.path} has neither Value nor Fingerprint")
     return _certificate(key.fingerprint, certificates).public
 
 
@@ -68,7 +72,7 @@ def _certificate(fingerprint: str, certificates: tuple[Certificate, ...]) -> Cer
     for certificate in certificates:
         if certificate.fingerprint == wanted:
             return certificate
-    raise ProvisionFailure(f"the platform sent no certificate with the fingerprint {wanted}")
+    raise ProvisionFailure(f"the platform sent no certificate with the Fingerprint {wanted}")
 
 
 def deploy_public(
@@ -111,10 +115,10 @@ def deploy_pairs(
     for pair in pairs:
         path = resolve(pair.path, ovf.user_name, home_dir, account)
         if not pair.fingerprint:
-            raise ProvisionFailure(f"the key pair for {pair.path} has no fingerprint")
+            raise ProvisionFailure(f"the KeyPair for {pair.path} has no Fingerprint")
         certificate = _certificate(pair.fingerprint, certificates)
         if certificate.private is None:
-            raise ProvisionFailure(f"the platform sent no private key for the certificate {certificate.fingerprint}")
+            raise ProvisionFailure(f"the platform sent no private key for the Fingerprint {certificate.fingerprint}")
         why = f"give {ovf.user_name} a key pair"
         public = f"{path}.pub"
         plan = (

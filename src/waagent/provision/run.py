@@ -17,7 +17,7 @@ stopped half-way finds no document at its next start.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from waagent.config.paths import Paths
@@ -26,7 +26,7 @@ from waagent.guest import dhcp
 from waagent.guest.profile import Guest
 from waagent.model.failure import Failure, ProvisionFailure
 from waagent.model.ovf import OvfEnvironment
-from waagent.provision import cloudinit, ending, hostkeys, marker, media
+from waagent.provision import cloudinit, ending, hostkeys, marker, media, objection
 from waagent.provision.observe import Facts, observe
 from waagent.provision.plan import PUBLISH, Step, steps
 from waagent.system.apply import apply
@@ -58,13 +58,17 @@ def read_document(system: System, guest: Guest, config: Config, paths: Paths) ->
         raise ProvisionFailure(guest.refusal)
     with _step("reading the provisioning document"):
         medium = media.read(system, guest, config)
-        return Document(save_document(system, paths, medium.ovf), medium.device)
+        ovf = save_document(system, paths, medium.ovf)
+        objection.check(system, config, ovf)
+        return Document(ovf, medium.device)
 
 
-def take_document(system: System, paths: Paths, content: bytes, device: str | None) -> Document:
+def take_document(system: System, config: Config, paths: Paths, content: bytes, device: str | None) -> Document:
     """The customer's document of a pool VM, saved as that of a medium is. Errors: ``ProvisionFailure``."""
     with _step("reading the customer's document"):
-        return Document(save_document(system, paths, content), device)
+        ovf = save_document(system, paths, content)
+        objection.check(system, config, ovf)
+        return Document(ovf, device)
 
 
 def save_document(system: System, paths: Paths, content: bytes) -> OvfEnvironment:
@@ -93,16 +97,17 @@ def provision(
     Errors: ``ProvisionFailure`` whose reason begins with the step; no marker is written then.
     """
     started = system.clock.monotonic()
-    with _step("planning"):
-        facts, todo = prepare(system, guest, config, paths, ovf, random)
     run_custom_data = config.provisioning.execute_custom_data and bool(ovf.custom_data)
-    with _step("preparing the end"):
-        ending.begin(system, paths, device, run_custom_data=run_custom_data)
-    for step in todo:
-        with _step(step.name):
-            apply(system, step.actions)
-            if step.name == PUBLISH:
-                dhcp.renew(system, guest, facts.dhcp.interface)
+    with _no_new_host_keys_left(system, config):
+        with _step("planning"):
+            facts, todo = prepare(system, guest, config, paths, ovf, random)
+        with _step("preparing the end"):
+            ending.begin(system, paths, device, run_custom_data=run_custom_data)
+        for step in todo:
+            with _step(step.name):
+                apply(system, step.actions)
+                if step.name == PUBLISH:
+                    dhcp.renew(system, guest, facts.dhcp.interface)
     public = hostkeys.public_path(config, facts.new_host_keys[0] if facts.new_host_keys else None)
     return Outcome(
         fingerprint=hostkeys.fingerprint(system, public),
@@ -141,6 +146,17 @@ def follow_cloud_init(system: System, guest: Guest, config: Config, paths: Paths
         mark(system, guest, paths)
     md5 = hostkeys.md5_fingerprint(system, public)
     return Outcome(fingerprint=found, fingerprint_md5=md5, seconds=system.clock.monotonic() - started)
+
+
+@contextmanager
+def _no_new_host_keys_left(system: System, config: Config) -> Iterator[None]:
+    """After a failure, private keys that nobody will use do not stay."""
+    try:
+        yield
+    except Failure:
+        with suppress(Failure):
+            system.files.remove(hostkeys.new_directory(config))
+        raise
 
 
 @contextmanager

@@ -140,6 +140,7 @@ def test_a_failed_step_is_named_with_what_the_tool_said_and_leaves_no_marker() -
     with pytest.raises(ProvisionFailure, match=r"^account: .*group kofi exists"):
         machine.provision()
     assert not machine.files.exists(machine.paths.provisioned)
+    assert not machine.files.exists("/etc/ssh/.waagent-host-keys")
 
 
 def test_host_keys_that_cannot_be_made_leave_the_old_ones_in_place() -> None:
@@ -169,8 +170,9 @@ def test_kept_host_keys_are_not_touched() -> None:
 def test_a_missing_certificate_is_named() -> None:
     machine = Machine()
     ovf = replace(OVF, public_keys=(PublicKey("/home/kofi/.ssh/authorized_keys", fingerprint="3f:9a"),))
-    with pytest.raises(ProvisionFailure, match="no certificate with the fingerprint 3F9A"):
+    with pytest.raises(ProvisionFailure, match="no certificate with the Fingerprint 3F9A"):
         machine.provision(ovf)
+    assert not machine.files.exists("/etc/ssh/.waagent-host-keys")
 
 
 @pytest.mark.parametrize("path", [None, "authorized_keys", "/home/kofi/.ssh/", "/x"])
