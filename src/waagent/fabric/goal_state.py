@@ -77,6 +77,7 @@ class GoalStateReader:
         self._used_etag: str | None = None
         self._rejected_etag: str | None = None
         self._support_stopped = False
+        self._may_be_older = False
         self._state: GoalState | None = None
         self._told_identity: str | None = None
         self._wire_untold = False
@@ -111,7 +112,7 @@ class GoalStateReader:
         The settings change with goal states of either channel (their source says which), so that an unchanged tag
         stands for an unchanged goal state. Anything unusual answers True: ``refresh`` finds out and says what.
         """
-        if self._state is None or not self._fast.supported:
+        if self._state is None or self._may_be_older or not self._fast.supported:
             return True
         try:
             settings = self._fast.query(self._host)
@@ -141,6 +142,8 @@ class GoalStateReader:
         except SupportStopped:
             settings, stopped, wire_changed = None, True, True
         settings_changed = settings is not None and settings.etag != self._used_etag
+        # New settings may tell of a goal state that came after our question for it: then their tag vouches for nothing yet.
+        self._may_be_older = settings_changed
         if not wire_changed and not settings_changed:
             self._renewed(wire)
             self._fetch_owed_certificates()

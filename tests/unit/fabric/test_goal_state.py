@@ -39,6 +39,7 @@ class Fabric:
         self.broken: dict[str, Answer] = {}
         self.role_missing = 0
         self.asked: list[Request] = []
+        self.after_goal_state: Callable[[], None] | None = None
 
     def fast_track(self, ticks: int, etag: str, **changes: object) -> None:
         """Publish settings that many ticks after the base."""
@@ -64,7 +65,10 @@ class Fabric:
         if name in self.broken:
             return self.broken[name]
         if name == "goalstate":
-            return 200, self.goal_state()
+            answer = 200, self.goal_state()
+            if self.after_goal_state is not None:
+                self.after_goal_state()
+            return answer
         if name == "vmSettings":
             return self.vm_settings(request)
         if name == "extensionsConfig":
@@ -194,6 +198,25 @@ def test_the_first_poll_fetches_everything_in_the_order_of_the_protocol() -> Non
         "tenant",
     )
     assert goal_state.remote_access is not None
+
+
+def test_a_goal_state_that_comes_between_the_two_questions_of_a_poll_stirs_the_next() -> None:
+    bench = Bench()
+    bench.fabric.fast_track(1, '"1"')
+    bench.poll()
+    bench.poll()
+    assert not bench.connection.reader.stirred()
+
+    def publish() -> None:
+        bench.fabric.incarnation = "2"
+        bench.fabric.fast_track(2, '"2"', extensionGoalStatesSource="Fabric")
+
+    bench.fabric.after_goal_state = publish
+    bench.poll()
+    bench.fabric.after_goal_state = None
+    assert bench.connection.reader.stirred(), "the new tag is taken for a sign that nothing is new"
+    assert bench.poll().wire_changed
+    assert not bench.connection.reader.stirred()
 
 
 def test_a_poll_without_news_asks_for_the_goal_state_alone_once_fast_track_is_not_supported() -> None:
