@@ -26,7 +26,8 @@ GLANCE = 0.5
 
 
 class Polling:
-    """``taken`` gets every complete refresh, in the fabric's lane. ``look_elsewhere`` makes a connection follow its fabric."""
+    """``taken`` gets every complete refresh, in the fabric's lane. ``look_elsewhere`` makes a connection follow its fabric;
+    ``recovered`` is told of the first poll that was answered after some that were not."""
 
     def __init__(
         self,
@@ -34,11 +35,13 @@ class Polling:
         taken: Callable[[Refresh], object],
         converged: Callable[[], bool],
         look_elsewhere: Callable[[Connection], bool] = lambda connection: False,
+        recovered: Callable[[], object] = lambda: None,
     ) -> None:
         self._agent = agent
         self._taken = taken
         self._is_converged = converged
         self._look_elsewhere = look_elsewhere
+        self._recovered = recovered
         self._in_a_row = 0
         self._look_at = LOOK_AFTER
         self._connection: Connection | None = None
@@ -85,10 +88,12 @@ class Polling:
             self._failed(failure, connection)
             return
         self._force = False
-        self._in_a_row, self._look_at = 0, LOOK_AFTER
+        failed, self._in_a_row, self._look_at = self._in_a_row, 0, LOOK_AFTER
         self._whole_at = self._agent.system.clock.monotonic()
         self._taken(refresh)
         self._first.set()
+        if failed:
+            self._recovered()
 
     def _is_due(self) -> bool:
         if self._agent.config.extensions.goal_state_period is not None or self._whole_at is None:

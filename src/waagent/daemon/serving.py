@@ -5,7 +5,6 @@ Built in the fabric's lane as soon as the wire server is found; nothing of it ru
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 
 from waagent.daemon.agent import Agent
@@ -24,6 +23,7 @@ from waagent.fabric.heartbeat import beat
 from waagent.model.event import Operation
 from waagent.model.status import GoalStateAggregate
 from waagent.report import status, telemetry
+from waagent.system.identifier import new_identifier
 
 HEARTBEAT_PERIOD = 60.0
 AGENT_HEARTBEAT_PERIOD = 1800.0
@@ -46,7 +46,7 @@ class Serving:
         self._connection = connection
         self._outbox = outbox
         self._failures = failures
-        self._identity = str(uuid.uuid4())
+        self._identity = new_identifier()
         self._beats = 0
         self._begun = False
         extensions = Extensions(
@@ -94,6 +94,11 @@ class Serving:
         if not self._begun:
             self._begun = True
             self._begin()
+
+    def recovered(self) -> None:
+        """Polls are answered again after some that were not."""
+        self._status.retry()
+        self._scheduler.wake("status")
 
     def _processed(self, aggregate: GoalStateAggregate) -> None:
         self._status.processed(aggregate)

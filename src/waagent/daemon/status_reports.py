@@ -2,7 +2,7 @@
 
 The duty looks once a second while something is under way, so that the end of an extension is seen within the second,
 and every ``PERIOD`` seconds otherwise. It never waits for a command: reports are read from disk beside it. A report that
-could not be delivered is tried again after ``RETRY`` seconds.
+could not be delivered is tried again after ``RETRY`` seconds, or as soon as the fabric answers polls again.
 """
 
 from __future__ import annotations
@@ -68,13 +68,17 @@ class StatusReports:
         """The goal state to report on, from now on."""
         self._state = state
 
+    def retry(self) -> None:
+        """The fabric is back: a report that it did not take need not wait any longer."""
+        self._failed_at = None
+
     def processed(self, aggregate: GoalStateAggregate) -> None:
         """What became of the last goal state that was worked on."""
         self._aggregate = aggregate
 
     def period(self) -> float:
-        if self._failing_since is not None:
-            return RETRY
+        if self._failed_at is not None:
+            return max(self._failed_at + RETRY - self._agent.system.clock.monotonic(), 0.1)
         return WATCH_PERIOD if self._watching else PERIOD
 
     def report(self) -> None:
@@ -83,7 +87,7 @@ class StatusReports:
         if state is None:
             return
         now = self._agent.system.clock.monotonic()
-        if self._failed_at is not None and now - self._failed_at < RETRY - 0.5:
+        if self._failed_at is not None and now - self._failed_at < RETRY - 0.1:
             return
         current = self._build(state)
         plain = replace(current, reported_at=_EPOCH)

@@ -75,7 +75,11 @@ class Daemon:
         )
         self._serving: Serving | None = None
         self._polling = Polling(
-            agent, self._taken, lambda: self._serving is None or self._serving.converged, self._search.look_elsewhere
+            agent,
+            self._taken,
+            lambda: self._serving is None or self._serving.converged,
+            self._search.look_elsewhere,
+            lambda: self._serving.recovered() if self._serving is not None else None,
         )
         self._lock = threading.Lock()
         self._open = False
