@@ -44,7 +44,8 @@ class Command:
     @property
     def written(self) -> tuple[str, ...]:
         """Status files that it made or changed."""
-        return tuple(name for name, what in self.statuses.items() if self.statuses_before.get(name) != what)
+        names = (name for name, what in self.statuses.items() if self.statuses_before.get(name) != what)
+        return tuple(name for name in names if name.endswith(".status"))
 
 
 @dataclass(frozen=True)

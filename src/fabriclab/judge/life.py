@@ -83,7 +83,7 @@ class Life:
         stage = self._stage(evidence.INSTALL, ("install", "enable"), lambda: self._publish("enabled"))
         if self._wishes.old is not None and not stage.problem:
             self._update()
-        return any(one.command == "install" and one.status == 0 for one in stage.commands)
+        return any(one.command == "install" and one.status == 0 for each in self._stages for one in each.commands)
 
     def _middle(self) -> None:
         self._sequence = 1

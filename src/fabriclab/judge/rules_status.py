@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fabriclab.judge import status_schema
-from fabriclab.judge.evidence import Evidence
+from fabriclab.judge.evidence import REBOOT, Evidence
 from fabriclab.judge.rule import Judgement, Rule, not_seen, unless
 
 STALE = 600.0
@@ -43,10 +43,11 @@ def final(seen: Evidence) -> Judgement:
     ]
     if not found:
         return not_seen("there was no status file")
+    awaited = {id(stage) for stage, after in zip(seen.stages, seen.stages[1:], strict=False) if after.name == REBOOT}
     problems = [
         (stage.name, f"{file.name} says {result.word or 'nothing valid'}{_message(file.content)}")
         for stage, file, result in found
-        if result.word != "success"
+        if result.word != "success" and id(stage) not in awaited
     ]
     return unless(problems, f"success at the end of {len({stage.name for stage, _, _ in found})} stages")
 

@@ -81,13 +81,14 @@ def left_files(before: Sight, after: Sight, allowed: Iterable[re.Pattern[str]], 
 
 
 def left_processes(before: Sight, now: tuple[Process, ...], agent: int | None) -> tuple[str, ...]:
-    """Processes that are neither of before nor the agent's own."""
+    """Processes that are neither of before nor the agent's own. The first process starts anew with the guest."""
     known = {(one.number, one.started) for one in before.processes}
     parents = {one.number: one.parent for one in now}
     return tuple(
         f"{one.line[:120]} (process {one.number})"
         for one in now
-        if (one.number, one.started) not in known
+        if one.number != 1
+        and (one.number, one.started) not in known
         and not _descends(one.number, agent, parents)
         and "/proc/[0-9]*" not in one.line
     )
