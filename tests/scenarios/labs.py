@@ -101,6 +101,15 @@ def await_log(lab: Lab, text: str, beyond: int = 0, patience: float = PATIENCE) 
         time.sleep(0.05)
 
 
+def await_file(lab: Lab, path: str, patience: float = PATIENCE) -> bytes:
+    """What is in a file of the guest, as soon as it is there; it is looked at in short turns."""
+    end = time.monotonic() + patience
+    while (content := lab.guest.read(path)) is None:
+        assert time.monotonic() < end, f"{path} was not there within {patience:g} s; the agent's log:\n{log(lab)}"
+        time.sleep(0.05)
+    return content
+
+
 def agent(lab: Lab, *arguments: str) -> Completed:
     """One invocation of the agent in the guest, to its end."""
     return lab.guest.run([*AGENT, *arguments], timeout=PATIENCE)

@@ -71,7 +71,7 @@ class DhcpDesk(DatagramDesk):
             self._state.registered_name = query.host_name
         sent, fault = self._struck(kind, query.mac, answer)
         told = {"message": kind, "mac": query.mac, "host_name": query.host_name, "answered": sent is not None, "fault": fault}
-        self._record(f"{kind} from {query.mac}", **told)
+        self._record(f"{kind} from {query.mac}{f' as {query.host_name}' if query.host_name else ''}", **told)
         return None if sent is None else (sent, dhcp.destination(query, sender))
 
 

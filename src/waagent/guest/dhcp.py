@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from waagent.guest.hostname import check_name, with_line
-from waagent.guest.profile import Argv, DhcpNameTool, Guest, filled
+from waagent.guest.profile import DhcpNameTool, Guest, filled
 from waagent.model.failure import CommandFailure
 from waagent.system.action import Plan, Run, WriteFile
 from waagent.system.port import System
 
 DHCLIENT_CONFS = ("/etc/dhcp/dhclient.conf", "/etc/dhcp3/dhclient.conf", "/etc/dhclient.conf")
+DHCLIENT_PID = "/run/dhclient.pid"
 NETCONFIG = "/etc/sysconfig/network/dhcp"
 
 
@@ -172,13 +173,16 @@ def _signalled(system: System, guest: Guest, interface: str) -> str | None:
 
 
 def _dhclient_again(system: System, guest: Guest, interface: str) -> str | None:
-    """dhclient cannot be asked to renew: stop it without releasing (``-x``) and start the very same command again."""
-    for _, argv in _processes(system, "dhclient", "dhclient3"):
+    """dhclient cannot be asked to renew: kill it, and start the very same command again, which asks for the same lease.
+
+    Ended in any gentler way, it has its script take the address away; the new one finds the address and only confirms it.
+    It would believe the pid file of a process that has not quite gone.
+    """
+    for pid, argv in _processes(system, "dhclient", "dhclient3"):
         if interface not in argv or any("nm-dhcp" in word for word in argv):
             continue
-        pid_file = next((after for word, after in pairwise(argv) if word == "-pf"), None)
-        stop: Argv = (argv[0], "-x", *(("-pf", pid_file) if pid_file else ()), interface)
-        if _tried(system, *stop):
+        if _tried(system, "kill", "-KILL", pid):
+            system.files.remove(next((after for word, after in pairwise(argv) if word == "-pf"), DHCLIENT_PID))
             return _tried(system, *(word for word in argv if word != "-d"))
     return None
 

@@ -72,6 +72,11 @@ def carve(raw: bytes) -> bytes | None:
     return match[0] if match else None
 
 
+def is_fat(boot: bytes) -> bool:
+    """Whether a disk's first sector is that of a FAT file system."""
+    return boot[510:512] == b"\x55\xaa" and (boot[54:58] == b"FAT1" or boot[82:87] == b"FAT32")
+
+
 def lacks_filesystem(error: str) -> bool:
     """Whether a failed mount says that the kernel has no driver (trap 3)."""
     return bool(re.search(r"unknown filesystem type|No such device|not supported|not configured", error, re.IGNORECASE))

@@ -167,11 +167,14 @@ def _last_resort(system: System, guest: Guest, causes: dict[str, Failure]) -> Me
         if not str(cause).startswith("cannot mount"):
             continue
         try:
+            _refuse_fat(system, device)
             if drives.lacks_filesystem(str(cause)):
                 return Medium(_read_image(system, device), device)
             return Medium(_read_sectors(system, device), device)
         except Failure as failure:
             failures.append(failure)
+        except OSError as error:  # of the open drive: the port explains only what it opens
+            failures.append(SystemFailure(f"cannot read {device}: {error.strerror or error}"))
     listing = " ".join(system.files.names("/dev"))
     patterns = ", ".join(guest.media_patterns)
     what = "no provisioning medium was found" if not causes else f"no provisioning medium with {DOCUMENT} could be read"
@@ -190,6 +193,14 @@ def _read_sectors(system: System, device: str) -> bytes:
     if found is None:
         raise SystemFailure(f"{device} holds no document in its raw sectors")
     return found
+
+
+def _refuse_fat(system: System, device: str) -> None:
+    """Some virtio disks carry FAT, which nothing here reads but the kernel."""
+    with system.files.open(device) as drive:
+        boot = drive.read(drives.RAW_SECTOR)
+    if drives.is_fat(boot):
+        raise SystemFailure(f"{device} holds a FAT file system, and this kernel has no driver for it (vfat)")
 
 
 def _read_image(system: System, device: str) -> bytes:

@@ -97,15 +97,14 @@ def test_networkmanager_reapplies_what_it_manages() -> None:
     assert dhcp.renew(system, redhat.RHEL86, "eth0") == "nmcli device reapply eth0"
 
 
-def test_dhclient_is_stopped_without_a_release_and_started_the_same_way() -> None:
+def test_dhclient_is_killed_so_that_its_script_leaves_the_address_and_started_the_same_way() -> None:
     argv = ["/sbin/dhclient", "-4", "-d", "-pf", "/run/dhclient.eth0.pid", "-lf", "/var/lib/dhcp/dhclient.eth0.leases", "eth0"]
-    system, commands = machine({"/proc/700/cmdline": "\0".join(argv) + "\0", "/proc/12/cmdline": ""}, [])
-    commands.on("/sbin/dhclient", ...)
+    tree = {"/proc/700/cmdline": "\0".join(argv) + "\0", "/proc/12/cmdline": "", "/run/dhclient.eth0.pid": "700"}
+    system, commands = machine(tree, ["kill"])
+    commands.on("kill", ...).on("/sbin/dhclient", ...)
     dhcp.renew(system, Guest(), "eth0")
-    assert commands.lines == [
-        ("/sbin/dhclient", "-x", "-pf", "/run/dhclient.eth0.pid", "eth0"),
-        tuple(word for word in argv if word != "-d"),
-    ]
+    assert commands.lines == [("kill", "-KILL", "700"), tuple(word for word in argv if word != "-d")]
+    assert not system.files.exists("/run/dhclient.eth0.pid"), "a new dhclient would take the dead one for alive"
 
 
 def test_a_dhclient_that_networkmanager_owns_is_left_alone() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -167,3 +168,24 @@ def test_what_is_no_drive_of_the_kernels_cannot_be_ejected_and_nobody_is_warned(
     assert not system.log.of("warning")  # type: ignore[attr-defined]
     media.eject(system, Guest(), "/dev/sr1")
     assert system.log.of("warning")  # type: ignore[attr-defined]
+
+
+def test_a_fat_file_system_without_a_driver_is_named() -> None:
+    drives = Drives()
+    drives.attach("vdb", None, error="mount: unknown filesystem type 'vfat'.")
+    drives.files.put("/dev/vdb", bytes(54) + b"FAT12   " + bytes(448) + b"\x55\xaa")
+    with pytest.raises(ProvisionFailure) as caught:
+        drives.read()
+    assert "/dev/vdb holds a FAT file system, and this kernel has no driver for it" in str(caught.value)
+
+
+def test_a_drive_that_cannot_be_read_is_one_cause_among_others() -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    drives = Drives(sr0=None)
+    drives.files.open = lambda path: Broken()  # type: ignore[method-assign]
+    with pytest.raises(ProvisionFailure, match="no provisioning medium with .* could be read") as caught:
+        drives.read()
+    assert "cannot read /dev/sr0: Input/output error" in str(caught.value)
