@@ -67,10 +67,10 @@ def preface(runs: Sequence[Run], names: Sequence[str], conditions: Conditions, r
     count = max(sum(run.agent == name for run in runs) for name in names)
     lines += [
         f"All in the same root, {root}.",
-        f"{count} run{'s' if count != 1 else ''} each, in turns, each a first boot in a fresh guest.",
-        f"Per run: {conditions.publications} goal states with protected settings, each published a pseudo-random 0 to "
-        f"{measure.PERIOD:g} s after the one before was reported done (seed {conditions.seed}, the same moments for all); then "
-        f"{conditions.idle:g} s in which nothing is published; then {measure.STARTS} starts of -version.",
+        f"{count} run{'s' if count != 1 else ''} each, in turns, with {conditions.boots} first boots in fresh guests.",
+        f"After the last one: {conditions.publications} goal states with protected settings, each published a pseudo-random "
+        f"0 to {measure.PERIOD:g} s after the one before was reported done (seed {conditions.seed}, the same moments for all); "
+        f"{conditions.idle:g} s in which nothing is published; {measure.STARTS} starts of -version.",
         "Cells: least / median / most over all runs.",
     ]
     return lines

@@ -63,9 +63,10 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--agents", default="ours,debian", metavar="A,B", help="as for run; the first is compared with the second"
     )
-    bench.add_argument("--runs", type=_from(1, int), default=3, metavar="N", help="first boots of each, in turns (default: 3)")
+    bench.add_argument("--runs", type=_from(1, int), default=3, metavar="N", help="runs of each, in turns (default: 3)")
     bench.add_argument("--idle", type=_from(1, float), default=60.0, metavar="SECONDS", help="idle time per run (default: 60)")
     bench.add_argument("--publish", type=_from(1, int), default=8, metavar="N", help="goal states per run (default: 8)")
+    bench.add_argument("--boots", type=_from(1, int), default=4, metavar="N", help="first boots per run (default: 4)")
     bench.add_argument("--seed", type=int, default=1, help="of the moments at which they are published (default: 1)")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write every measured value there")
     bench.set_defaults(do=_bench, boots=True)
@@ -99,7 +100,8 @@ def _bench(options: argparse.Namespace) -> int:
     from fabriclab.cli.bench import bench
     from fabriclab.scenario.measure import Conditions
 
-    return bench(options.agents, options.runs, Conditions(options.idle, options.publish, options.seed), options.json)
+    conditions = Conditions(options.idle, options.publish, options.boots, options.seed)
+    return bench(options.agents, options.runs, conditions, options.json)
 
 
 def _scenarios(options: argparse.Namespace) -> int:

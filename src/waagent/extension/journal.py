@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import enum
 import json
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from waagent.extension.place import Place
 from waagent.model.failure import DocumentFailure, SystemFailure
+from waagent.system.identifier import new_identifier
 from waagent.system.port import Files, System
 
 _LIMIT = 64 * 1024
@@ -102,7 +102,7 @@ class Journal:
 
     def open(self, *, key: str, word: str, version: str, extension: str | None, timeout: float) -> Entry:
         """Record a command that is about to start. Errors: ``SystemFailure``."""
-        directory = f"{self.directory}/{uuid.uuid4()}"
+        directory = f"{self.directory}/{new_identifier()}"
         boot, started = boot_id(self._files), self._system.clock.monotonic()
         entry = Entry(directory, key, word, version, extension, boot, started, timeout)
         self._files.make_directory(self.directory, 0o700)

@@ -6,12 +6,12 @@ extensions each has its own; memory limits of a manifest are ignored; no unit is
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from waagent.model.extension import HandlerManifest, Limits
 from waagent.model.failure import SystemFailure
+from waagent.system.identifier import new_identifier
 from waagent.system.port import Files, System
 
 SYSTEMD = "/run/systemd/system"
@@ -46,7 +46,7 @@ def _scope(system: System, word: str, name: str) -> tuple[str, ...]:
         "--quiet",
         "--property=CPUAccounting=no",
         "--property=MemoryAccounting=no",
-        f"--unit={word}_{uuid.uuid4()}",
+        f"--unit={word}_{new_identifier()}",
         "--scope",
         f"--slice={slice_name(name)}",
     )

@@ -8,13 +8,13 @@ once" (traps 27 and 28). 502 says that its upstream failed, not the plugin (trap
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from waagent.fabric.exchange import Exchange, is_stale_identity, label, readable, require, status_of
 from waagent.model.failure import ExchangeFailure, HttpFailure, StatusFailure
 from waagent.model.goal_state import Etag
+from waagent.system.identifier import new_identifier
 from waagent.system.port import Request, Response
 
 API_VERSION = "2015-09-01"
@@ -68,7 +68,7 @@ class HostPlugin:
         address: str,
         refresh: Callable[[], object],
         note: Callable[[str, int | None], object] = lambda call, status: None,
-        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        new_id: Callable[[], str] = new_identifier,
     ) -> None:
         self._exchange = exchange
         self._base = f"http://{address}:{PORT}"
