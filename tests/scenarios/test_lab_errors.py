@@ -101,6 +101,17 @@ def test_an_expectation_that_does_not_hold_ends_the_run_with_1_and_says_what_was
     assert "1 of 1 expectations did not hold." in done.stdout
 
 
+def test_a_machine_whose_sshd_does_not_run_refuses_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "silent.toml"
+    path.write_text(
+        'starts_agent = false\n[machine.files]\n"/etc/ssh/sshd_config" = "Nonsense yes\\n"\n'
+        '[[expect]]\nlogin = "root"\nby = "password"\npassword = "x"\nrefused = true\nwithin = 0.5\n'
+    )
+    done = fabriclab("run", str(path))
+    assert done.returncode == 1
+    assert "Connection refused" in done.stdout
+
+
 def test_an_agent_that_ends_at_once_fails_the_run_quickly(tmp_path: Path) -> None:
     path = tmp_path / "ends.toml"
     path.write_text('[start]\ncommand = ["/bin/false"]\n')

@@ -50,7 +50,10 @@ def knock(what: Login, guest: Sandbox, key: KeyPair | None, password: str | None
     except GuestTimeout as problem:
         return Seen(False, str(problem))
     if what.refused:
-        return Seen(done.status == 255, "let in" if done.status != 255 else "")
+        if done.status != 255:
+            return Seen(False, "let in")
+        said = done.errors.strip()  # nobody who listens is no refusal
+        return Seen("Permission denied" in said, said)
     if done.status == 255:
         return Seen(False, done.errors.strip() or "no log-in")
     return Seen(done.ok and _prints(done, what.prints), _ended(done))
