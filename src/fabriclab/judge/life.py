@@ -92,14 +92,23 @@ class Life:
         self._stage(evidence.RESTART, ("enable",), self._restart)
         if self._wishes.old is None:
             self._update()
-        self._stage(evidence.DISABLE, ("disable",), lambda: self._publish("disabled"))
+        if self._is_enabled:
+            self._stage(evidence.DISABLE, ("disable",), lambda: self._publish("disabled"))
+
+    @property
+    def _is_enabled(self) -> bool:
+        """Whether the current version was ever enabled: only then an agent disables it (extensions 2.11)."""
+        runs = [one for each in self._stages for one in each.commands if one.version == self._version]
+        return any(one.command == "enable" and one.status == 0 for one in runs)
 
     def _update(self) -> None:
         new = self._wishes.versions[1]
         mode = str(new.manifest.handler.get("updateMode") or "UpdateWithInstall").lower()
+        disable = ("disable",) if self._is_enabled else ()
         install = ("install",) if mode == "updatewithinstall" else ()
         self._version = new.version
-        self._stage(evidence.UPDATE, ("disable", "update", "uninstall", *install, "enable"), lambda: self._publish("enabled"))
+        expected = (*disable, "update", "uninstall", *install, "enable")
+        self._stage(evidence.UPDATE, expected, lambda: self._publish("enabled"))
 
     def _publish(self, state: str) -> None:
         self._lab.fabric.apply(PutExtension(self._wishes.extension(self._version, self._sequence, state)))

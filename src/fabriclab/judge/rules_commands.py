@@ -1,6 +1,6 @@
 """Rules about the five commands: that they run, succeed, are quick enough, may be repeated, and leave the agent alone. Pure."""
 
-from fabriclab.judge.evidence import LIMITS, RESTART, SAME, SETTINGS, UNINSTALL, UPDATE, Command, Evidence
+from fabriclab.judge.evidence import LIMITS, RESTART, SAME, SETTINGS, UNINSTALL, UPDATE, Command, Evidence, Stage
 from fabriclab.judge.rule import Judgement, Rule, not_seen, unless
 from fabriclab.judge.status_schema import check
 
@@ -46,7 +46,9 @@ def idempotent(seen: Evidence) -> Judgement:
         return not_seen("enable never ran twice with one sequence number")
     problems = []
     before = next((stage for stage in seen.stages if stage.name == SETTINGS), None)
-    was = _words(before) if before is not None else {}
+    if before is None or not any(_is_enable(one) and one.status == 0 for one in before.commands):
+        return not_seen("enable did not even succeed once with that number")
+    was = _words(before)
     for stage in again:
         failed = [one for one in stage.commands if _is_enable(one) and one.status != 0]
         problems += [
@@ -116,9 +118,8 @@ def _is_enable(command: Command) -> bool:
     return command.command == "enable"
 
 
-def _words(stage: object) -> dict[str, str | None]:
-    files = getattr(stage, "files", ())
-    return {one.name: check(one.content).word for one in files if one.content is not None}
+def _words(stage: Stage) -> dict[str, str | None]:
+    return {one.name: check(one.content).word for one in stage.files if one.content is not None}
 
 
 def _status(status: int | None) -> str:

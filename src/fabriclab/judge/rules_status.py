@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fabriclab.judge import status_schema
-from fabriclab.judge.evidence import REBOOT, Evidence
+from fabriclab.judge.evidence import REBOOT, Command, Evidence, Stage, StatusFile
 from fabriclab.judge.rule import Judgement, Rule, not_seen, unless
 
 STALE = 600.0
@@ -15,14 +15,14 @@ EVENT_KEYS = ("Version", "Timestamp", "TaskName", "EventLevel", "Message", "Even
 
 
 def written(seen: Evidence) -> Judgement:
-    stages = [stage for stage in seen.enabled if any(one.command == "enable" for one in stage.commands)]
+    stages = [stage for stage in seen.enabled if (runs := _enables(stage)) and all(one.status == 0 for one in runs)]
     if not stages:
-        return not_seen("enable never ran")
+        return not_seen("enable never succeeded")
     problems = []
     for stage in stages:
         for file in stage.files:
             if file.content is None:
-                others = sorted({name for one in stage.commands if one.command == "enable" for name in one.written})
+                others = sorted({name for one in _enables(stage) for name in one.written})
                 instead = f", but {', '.join(others)} was written" if others else ""
                 problems.append((stage.name, f"there is no {file.name}{instead}"))
     return unless(problems, f"{', '.join(sorted({file.name for stage in stages for file in stage.files}))}")
@@ -58,7 +58,11 @@ def whole(seen: Evidence) -> Judgement:
     problems = []
     for stage, one in seen.commands:
         bad = {file.name for file in stage.files if file.content is not None and status_schema.check(file.content).word is None}
-        problems += [(stage.name, f"{one.name}: {name}: {text}") for name, text in one.torn.items() if name not in bad]
+        problems += [
+            (stage.name, f"{one.name}: {name}: {text}")
+            for name, text in one.torn.items()
+            if name in one.written and name not in bad
+        ]
     return unless(problems, "never seen half")
 
 
@@ -127,7 +131,11 @@ def _secret(kinds: tuple[str, ...], only_open: bool = False) -> Any:
     return judge
 
 
-def _files(seen: Evidence) -> list[tuple[Any, Any]]:
+def _enables(stage: Stage) -> list[Command]:
+    return [one for one in stage.commands if one.command == "enable"]
+
+
+def _files(seen: Evidence) -> list[tuple[Stage, StatusFile]]:
     return [(stage, file) for stage in seen.enabled for file in stage.files]
 
 

@@ -25,6 +25,7 @@ GRACE = 15.0  # seconds more than the contract's, for the agent's own killing
 GIVEN_UP = 4.0  # seconds without anything new after the agent has said that it failed
 STATUS = 300.0  # seconds for a final status
 FINAL = ("success", "error")
+PER_INSTANCE = ("enable", "disable")
 
 Reports = list[tuple[Entry, list[Mapping[str, Any]]]]
 """Status blobs and what each says of the handler."""
@@ -82,7 +83,7 @@ def _is_over(turn: Turn, commands: tuple[Command, ...], reports: Reports) -> boo
     needed = [(name, one) for name in turn.expected for one in _instances(turn, name)]
     ended = [(one.command, one.instance) for one in commands if one.ended is not None]
     per_handler = {one.command for one in commands if one.ended is not None}
-    if not all((name, one) in ended or (name != "enable" and name in per_handler) for name, one in needed):
+    if not all((name, one) in ended or (name not in PER_INSTANCE and name in per_handler) for name, one in needed):
         return False
     if any(one.ended is None for one in commands):
         return False
@@ -196,7 +197,7 @@ def _reported(handler: Mapping[str, Any]) -> str:
 
 
 def _instances(turn: Turn, command: str) -> tuple[str, ...]:
-    return turn.wishes.instances if command in ("enable", "disable") else ("",)
+    return turn.wishes.instances if command in PER_INSTANCE else ("",)
 
 
 def _spoken(reports: Reports) -> str:

@@ -12,7 +12,7 @@ if [ "$1" = enable ]; then
         awk 'BEGIN {
             text = sprintf("%1000s", ""); gsub(/ /, "x", text)
             for (n = 1; n <= 300; n++)
-                printf "%s{\"name\": \"part %d\", \"status\": \"success\", \"code\": 0, \"formattedMessage\": {\"lang\": \"en-US\", \"message\": \"%s\"}}", n > 1 ? ", " : "", n, text
+                printf "%s{\"name\": \"part %d\", \"status\": \"success\", \"code\": 0, \"formattedMessage\": {\"lang\": \"en-US\", \"message\": \"%s\"}}", (n > 1 ? ", " : ""), n, text
         }'
         printf ']}}]\n'
     } >"$file.tmp"
