@@ -186,6 +186,6 @@ def test_a_drive_that_cannot_be_read_is_one_cause_among_others() -> None:
 
     drives = Drives(sr0=None)
     drives.files.open = lambda path: Broken()  # type: ignore[method-assign]
-    with pytest.raises(ProvisionFailure, match="no provisioning medium with .* could be read") as caught:
+    with pytest.raises(ProvisionFailure, match=r"no provisioning medium with .* could be read") as caught:
         drives.read()
     assert "cannot read /dev/sr0: Input/output error" in str(caught.value)

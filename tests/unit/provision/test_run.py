@@ -61,7 +61,7 @@ class Machine:
         self.commands = ScriptedCommands(
             ["ssh-keygen", "useradd", "chpasswd", "visudo", "sshd", "hostname", "systemctl", "eject"]
         )
-        self.commands.on("useradd", "-m", "kofi", effect=lambda _: self._add_user())
+        self.commands.on("useradd", "-m", "-s", "/bin/bash", "kofi", effect=lambda _: self._add_user())
         self.commands.on("ssh-keygen", "-q", ..., effect=lambda call: self._generate(call.argv[-1]))
         self.commands.on("ssh-keygen", "-lf", ..., stdout="3072 SHA256:abc/+ x (RSA)\n")
         self.commands.on("ssh-keygen", "-E", ..., stdout="3072 MD5:01:02 x (RSA)\n")

@@ -15,7 +15,15 @@ BASE = Guest(
     removes_net_rules=False,
 )
 OLD = replace(BASE, sshd_restart=("service", "ssh", "reload"))
-DEBIAN = replace(BASE, family="debian", service_name="walinuxagent", service_control=SYSTEMCTL, remote_users=True)
+DEBIAN = replace(
+    BASE,
+    family="debian",
+    # compat: Debian's own package gives users bash; the distribution's default for useradd is /bin/sh
+    login_shell="/bin/bash",
+    service_name="walinuxagent",
+    service_control=SYSTEMCTL,
+    remote_users=True,
+)
 DEVUAN = replace(
     BASE,
     family="devuan",

@@ -10,6 +10,7 @@ START_NETWORKING = ("service", "networking", "start")
 U14 = replace(
     DEBIAN,
     family="ubuntu14",
+    login_shell=None,
     service_control=SERVICE,
     # compat: the reference restarts nothing on Ubuntu, so its edit of sshd_config waited for a boot (guest.md 2.8)
     sshd_restart=("service", "ssh", "reload"),
