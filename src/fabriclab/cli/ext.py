@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -63,7 +62,8 @@ def run(options: argparse.Namespace) -> int:
     summarize(console, report)
     if options.json is not None:
         entries = [json.loads(lines.render(entry)) for entry in journal.entries()]
-        options.json.write_text(json.dumps({**report.document(), "journal": entries}, indent=1, ensure_ascii=False) + "\n")
+        text = json.dumps({**report.document(), "journal": entries}, indent=1, ensure_ascii=False)
+        options.json.write_text(settings.hide(text, settings.secrets(wishes.protected)) + "\n")
     return 0 if report.ok else 1
 
 
@@ -97,7 +97,7 @@ def _faults(path: Path | None) -> tuple[Rule, ...]:
     unknown = sorted(set(plain) - {"fault"})
     if unknown:
         raise faults.BadFault(f"{path}: {unknown[0]}: unknown key; there is [[fault]]")
-    return tuple(replace(one, since=one.since) for one in faults.parse_all(plain.get("fault", []), f"{path}: fault"))
+    return faults.parse_all(plain.get("fault", []), f"{path}: fault")
 
 
 def _text(path: Path) -> str:

@@ -16,7 +16,7 @@ from fabriclab.guests.process import GuestTimeout
 from fabriclab.journal.entry import Entry
 from fabriclab.judge import evidence, sight
 from fabriclab.judge.evidence import Evidence, Leak, Left, Stage
-from fabriclab.judge.settings import secrets
+from fabriclab.judge.settings import hide, secrets
 from fabriclab.judge.turn import Turn, wait_for_end
 from fabriclab.judge.wishes import Wishes
 from fabriclab.scenario import hearing, service
@@ -136,6 +136,8 @@ class Life:
 
     def _keep(self, stage: Stage) -> Stage:
         stage = self._observed(stage)
+        said = {"message": hide(stage.message, self._secrets), "problem": hide(stage.problem, self._secrets)}
+        stage = replace(stage, **said, reported=tuple(hide(one, self._secrets) for one in stage.reported))
         self._runs_seen += len(stage.commands)
         self._stages.append(stage)
         self._tell(stage)

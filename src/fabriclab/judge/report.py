@@ -1,11 +1,12 @@
 """What a run says in the end: a finding for each rule, and the stages behind it, also as JSON."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from fabriclab.judge import rules_commands, rules_status
 from fabriclab.judge.evidence import Evidence, Stage
 from fabriclab.judge.rule import HELD, NOT_SEEN, VIOLATED, Finding
+from fabriclab.judge.settings import Secret, hide
 
 RULES = (*rules_commands.RULES[:6], *rules_status.RULES, *rules_commands.RULES[6:])
 
@@ -46,8 +47,14 @@ class Report:
         }
 
 
-def judge(evidence: Evidence, seconds: float = 0.0, kept: str | None = None) -> Report:
-    return Report(evidence, tuple(rule.find(evidence) for rule in RULES), seconds, kept)
+def judge(evidence: Evidence, seconds: float = 0.0, kept: str | None = None, known: tuple[Secret, ...] = ()) -> Report:
+    """`known`: secrets that no finding may show, whatever the handler has told about them."""
+    found = (rule.find(evidence) for rule in RULES)
+    shown = tuple(
+        replace(one, evidence=hide(one.evidence, known), details=tuple(hide(text, known) for text in one.details))
+        for one in found
+    )
+    return Report(evidence, shown, seconds, kept)
 
 
 def _stage(stage: Stage) -> dict[str, Any]:

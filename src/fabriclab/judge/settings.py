@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,14 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise BadSettings(f"{path}: not a JSON object")
     return found
+
+
+def hide(text: str, known: Iterable[Secret]) -> str:
+    """Without the secrets, for all that is shown or written down."""
+    for one in known:
+        for form in one.forms:
+            text = text.replace(form.decode(), f"<{one.key}>")
+    return text
 
 
 def secrets(protected: Any) -> tuple[Secret, ...]:

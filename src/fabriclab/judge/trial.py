@@ -9,6 +9,7 @@ from fabriclab.journal.journal import Journal
 from fabriclab.judge import report
 from fabriclab.judge.life import Life, Tell
 from fabriclab.judge.report import Report
+from fabriclab.judge.settings import secrets
 from fabriclab.judge.wishes import Wishes
 from fabriclab.scenario.execution import keep_guest
 from fabriclab.scenario.lab import opened
@@ -29,4 +30,4 @@ def run(
             kept = keep_guest(lab, scenario)
     if kept is not None:
         journal.write(kept / "journal.jsonl")
-    return report.judge(seen, time.monotonic() - begun, str(kept) if kept is not None else None)
+    return report.judge(seen, time.monotonic() - begun, str(kept) if kept is not None else None, secrets(wishes.protected))

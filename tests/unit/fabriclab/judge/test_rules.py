@@ -22,6 +22,7 @@ from fabriclab.judge.evidence import (
     Left,
 )
 from fabriclab.judge.rule import HELD, NOT_SEEN, VIOLATED, unless
+from fabriclab.judge.settings import secrets
 from unit.fabriclab.judge.lives import EVENT, command, file, good, spoiled, spoiled_command, status
 
 GUIDE = Path(__file__).resolve().parents[4] / "docs/extension-authors.md"
@@ -143,6 +144,13 @@ def test_no_command_line_stands_in_the_report() -> None:
     shown = json.dumps(report.judge(spoiled_command(SETTINGS, "enable", lines=lines)).document())
     assert "Swordfish" not in shown
     assert "Swordfish" not in repr(Command("enable", "1.0.0", "1", lines=lines))
+
+
+def test_a_secret_that_the_handler_tells_is_not_told_again() -> None:
+    seen = spoiled(SETTINGS, files=(file(status("error", formattedMessage={"lang": "en", "message": "it is Swordfish!"})),))
+    judged = report.judge(seen, known=secrets({"password": "Swordfish"}))
+    assert any("it is <password>!" in text for one in judged.findings for text in one.details)
+    assert "Swordfish" not in json.dumps(judged.document())
 
 
 def test_the_report_is_plain_json() -> None:
