@@ -25,6 +25,7 @@ MEASURED = (
     Measurement(measure.FIRST_ENABLE, "s"),
     Measurement(measure.NEXT_ENABLE, "s"),
     Measurement(measure.UPLOAD, "s"),
+    Measurement(measure.PSS_BOOT, "MiB", 1),
     Measurement(measure.PSS, "MiB", 1),
     Measurement(measure.CPU_BOOT, "s"),
     Measurement(measure.CPU_IDLE, "s"),

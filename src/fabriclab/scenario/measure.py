@@ -33,6 +33,7 @@ NOTICED = "goal state published → noticed"
 FIRST_ENABLE = "extension published → enable started"
 NEXT_ENABLE = "new settings published → enable started"
 UPLOAD = times.UPLOAD
+PSS_BOOT = "memory (PSS) after the first status"
 PSS = "memory (PSS) at the end of the idle time"
 CPU_BOOT = "CPU from start to Ready"
 CPU_IDLE = "CPU per idle minute"
@@ -118,6 +119,7 @@ class _Measured:
         self._wait(lambda entry: entry.kind == hearing.HEALTH and entry.facts.get("state") == "Ready", 0, "got Ready")
         self.values[CPU_BOOT].append(self._footprint().cpu)
         self._wait(lambda entry: entry.kind == hearing.STATUS, 0, "uploaded a status")
+        self.values[PSS_BOOT].append(self._footprint().pss / MEBIBYTE)
         spans = times.measure(self._journal.entries(), {})
         self.values[times.READY].append(spans[times.READY])
         self.values[times.FIRST_STATUS].append(spans[times.FIRST_STATUS])

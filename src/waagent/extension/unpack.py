@@ -12,17 +12,21 @@ again, without its byte order mark, at the top. The caller removes the package, 
 from __future__ import annotations
 
 import posixpath
-import zipfile
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from waagent.codec import handler_manifest
 from waagent.codec.json_document import NotJson
-from waagent.extension import archive
 from waagent.extension.place import Place
 from waagent.model.extension import HandlerManifest
 from waagent.model.failure import DocumentFailure, ExtensionFailure, SystemFailure
 from waagent.system.port import Files, Kind
+
+if TYPE_CHECKING:
+    import zipfile
+
+    from waagent.extension import archive
 
 UNPACK_FAILED = 1001
 """The code of the contract for a package that could not be downloaded or unpacked from any address."""
@@ -88,6 +92,8 @@ def read_manifest(files: Files, place: Place, *, fresh: bool = False) -> Handler
 
 
 def _extract(files: Files, place: Place, name: str) -> Unpacked:
+    from waagent.extension import archive  # zipfile and its compressors: 1.3 MB that most machines never need
+
     facts = files.facts(place.package)
     limit = archive.size_limit(facts.size if facts is not None else 0)
     with closing(files.open(place.package)) as stream, archive.opened(stream, name) as package:
@@ -107,6 +113,8 @@ def _extract(files: Files, place: Place, name: str) -> Unpacked:
 
 def _write(files: Files, path: str, package: zipfile.ZipFile, name: str, entry: archive.Entry, left: int) -> int:
     """Write one file; the number of its bytes, which are counted as they come and not as the zip says."""
+    from waagent.extension import archive
+
     size = 0
     with closing(files.create(path, FILE_MODE)) as target:
         for piece in archive.pieces(package, name, entry):
