@@ -93,7 +93,7 @@ class Daemon:
 
     def _write_pool(self, health: HealthReport) -> None:
         agent = self._agent
-        kvp.write(agent.system, health, agent_version=agent.version, vm_id=marker.vm_id(agent.system, agent.guest))
+        kvp.write(agent.system, health, agent_version=agent.version, vm_id=marker.platform_id(agent.system, agent.guest))
 
     # -- the boot lane
 

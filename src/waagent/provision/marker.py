@@ -16,6 +16,7 @@ from waagent.model.failure import CommandFailure
 from waagent.system.action import Plan, WriteFile
 from waagent.system.port import System
 
+FIRMWARE = "/sys/firmware/efi"
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
 
 
@@ -61,7 +62,21 @@ def judge(stored: str | None, current: str) -> Verdict:
 
 
 def vm_id(system: System, guest: Guest) -> str:
-    """The id in the form to store; empty when this machine does not tell it."""
+    """The id in the form to store; empty when this machine does not tell it.
+
+    compat: always swapped, also on generation 2, because markers of the reference agent are.
+    """
+    raw = _dmi_id(system, guest)
+    return swapped(raw) if guest.vm_id_swapped else raw
+
+
+def platform_id(system: System, guest: Guest) -> str:
+    """The id as the platform itself writes it: generation 2, which boots by UEFI, tells it unswapped."""
+    raw = _dmi_id(system, guest)
+    return raw if not guest.vm_id_swapped or system.files.exists(FIRMWARE) else swapped(raw)
+
+
+def _dmi_id(system: System, guest: Guest) -> str:
     raw = ""
     content = system.files.read_if_there(guest.vm_id_file) if guest.vm_id_file else None
     if content is not None:
@@ -73,7 +88,7 @@ def vm_id(system: System, guest: Guest) -> str:
             system.log.verbose(f"no VM id: {failure.reason}")
             said = ""
         raw = said if _UUID.fullmatch(said) else ""
-    return swapped(raw) if guest.vm_id_swapped else raw
+    return raw
 
 
 def check(system: System, guest: Guest, paths: Paths) -> Marker:

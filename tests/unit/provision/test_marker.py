@@ -70,3 +70,11 @@ def test_an_empty_marker_counts_as_provisioned() -> None:
     paths = Paths.of(Config())
     files = MemoryFiles({paths.provisioned: "", "/sys/class/dmi/id/product_uuid": DMI})
     assert marker.check(fake_system(files=files), Guest(), paths) == marker.Marker(Verdict.UNNAMED, "", STORED)
+
+
+def test_the_platforms_own_form_is_unswapped_on_generation_2_and_the_marker_keeps_the_references() -> None:
+    files = MemoryFiles({"/sys/class/dmi/id/product_uuid": DMI})
+    system = fake_system(files=files)
+    assert (marker.platform_id(system, Guest()), marker.vm_id(system, Guest())) == (STORED, STORED)
+    files.put_directory("/sys/firmware/efi")
+    assert (marker.platform_id(system, Guest()), marker.vm_id(system, Guest())) == (DMI, STORED)
