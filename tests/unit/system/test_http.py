@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from waagent.model.failure import HttpFailure
 from waagent.system.port import Http, Request
 from waagent.system.real.dispatch import RealHttp
 from waagent.system.real.http import UrllibHttp
-from waagent.system.real.plain import PlainHttp
+from waagent.system.real.plain import ADDRESSES, PlainHttp
 
 SOURCES = os.pathsep.join([str(Path(__file__).resolve().parents[3] / "src"), os.environ.get("PYTHONPATH", "")])
 
@@ -476,6 +477,17 @@ def test_a_sink_that_fails_as_the_network_does_is_not_taken_for_it() -> None:
         PlainHttp().send(get(server, sink=sink))
 
 
+def test_connections_are_kept_for_the_addresses_that_were_used_last() -> None:
+    http = PlainHttp()
+    with ExitStack() as running:
+        servers = [running.enter_context(RawServer(always(answer()))) for _ in range(ADDRESSES + 1)]
+        for server in servers:
+            http.send(get(server))
+        assert servers[0].closed.wait(5)
+        http.send(get(servers[-1]))
+        assert http.connections_made == ADDRESSES + 1
+
+
 def test_requests_of_several_threads_each_have_a_connection_of_their_own() -> None:
     http = PlainHttp()
     bodies: list[bytes] = []
@@ -493,7 +505,7 @@ import sys
 from waagent.model.failure import HttpFailure
 from waagent.system.real.dispatch import RealHttp
 from waagent.system.real.http import UrllibHttp
-from waagent.system.real.plain import PlainHttp
+from waagent.system.real.plain import ADDRESSES, PlainHttp
 from waagent.system.port import Request
 http = RealHttp()
 for url in sys.argv[1:]:

@@ -23,6 +23,8 @@ from waagent.system.real.answer import PIECE, EndedEarly, NotHttp, Reader
 
 KEPT = 4
 """Idle connections kept for one address."""
+ADDRESSES = 8
+"""Addresses for which any are kept: those used last."""
 IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS"))
 UNREACHABLE = frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL))
 _TOGETHER = 16 * 1024
@@ -72,11 +74,15 @@ class PlainHttp:
 
     def _keep(self, address: Address, channel: socket.socket) -> bool:
         with self._lock:
-            idle = self._idle.setdefault(address, [])
-            if len(idle) < KEPT:
+            idle = self._idle.pop(address, [])
+            self._idle[address] = idle  # now the last in order
+            forgotten = self._idle.pop(next(iter(self._idle))) if len(self._idle) > ADDRESSES else []
+            has_room = len(idle) < KEPT
+            if has_room:
                 idle.append(channel)
-                return True
-        return False
+        for other in forgotten:
+            other.close()
+        return has_room
 
     def _kept(self, address: Address) -> socket.socket | None:
         """The idle connection that was used last; one that the server closed, or said more on, is thrown away."""
