@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-slow check format bench deb docs clean
+.PHONY: help setup lab test test-slow check format fuzz bench deb docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,14 +28,19 @@ test-slow: setup ## the slow tests: other agents from the registry, packages ins
 	@$(BIN)/python -m pytest -q -m slow
 
 check: setup ## ruff, mypy --strict and the layer rules
-	@$(BIN)/ruff check src tests packaging
-	@$(BIN)/ruff format --check --quiet src tests packaging
+	@$(BIN)/ruff check src tests packaging fuzz
+	@$(BIN)/ruff format --check --quiet src tests packaging fuzz
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 
 format: setup ## let ruff put every file in order
-	@$(BIN)/ruff check --fix src tests packaging
-	@$(BIN)/ruff format src tests packaging
+	@$(BIN)/ruff check --fix src tests packaging fuzz
+	@$(BIN)/ruff format src tests packaging fuzz
+
+fuzz: SECONDS := 300
+fuzz: setup ## each parser of outside bytes for SECONDS=300: no crash, 1 s, 64 MiB
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	@bash fuzz/all.sh $(SECONDS)
 
 bench: setup ## our agent beside Debian's in the same lab: times, memory, requests
 	@$(BIN)/fabriclab bench

@@ -37,9 +37,12 @@ from waagent.codec import (
     vm_settings,
 )
 from waagent.fabric import pem
+from waagent.model.failure import Failure
 from waagent.model.goal_state import Etag, Incarnation
 from waagent.model.secret import redact
 from waagent.model.version import Version
+
+__all__ = ["ROOT", "TARGETS", "Failure", "Target"]
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "tests/unit/codec/documents"
@@ -108,6 +111,18 @@ class Target:
     seeds: Callable[[], Iterable[bytes]]
 
 
+def each(*calls: Callable[[], object]) -> None:
+    """All of them, also after one that refuses; then the refusal."""
+    refusal: Failure | None = None
+    for call in calls:
+        try:
+            call()
+        except Failure as failure:
+            refusal = failure
+    if refusal is not None:
+        raise refusal
+
+
 def lease_files(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     leases.endpoint_from_dhclient([text], NOW)
@@ -118,19 +133,19 @@ def lease_files(data: bytes) -> None:
 
 
 def extensions(data: bytes) -> None:
-    extensions_config.parse(data, Incarnation("1"))
-    saved.redact_extensions_config(data)
+    each(lambda: extensions_config.parse(data, Incarnation("1")), lambda: saved.redact_extensions_config(data))
 
 
 def settings(data: bytes) -> None:
-    vm_settings.host_plugin_version(data)
-    vm_settings.parse(data, Etag('"1"'))
-    saved.redact_vm_settings(data)
+    each(
+        lambda: vm_settings.host_plugin_version(data),
+        lambda: vm_settings.parse(data, Etag('"1"')),
+        lambda: saved.redact_vm_settings(data),
+    )
 
 
 def jit_users(data: bytes) -> None:
-    remote_access.parse(data)
-    saved.redact_remote_access(data)
+    each(lambda: remote_access.parse(data), lambda: saved.redact_remote_access(data))
 
 
 def ovf(data: bytes) -> None:
@@ -143,28 +158,22 @@ def ovf(data: bytes) -> None:
 
 
 def metadata(data: bytes) -> None:
-    imds.network_is_valid(data)
-    imds.parse_compute(data)
+    each(lambda: imds.network_is_valid(data), lambda: imds.parse_compute(data))
 
 
 def pool(data: bytes) -> None:
     kvp_pool.parse(data)
-    for value in kvp_pool.latest(data).values():
-        provisioning_report.parse(value)
+    reports = kvp_pool.latest(data)
+    if provisioning_report.KEY in reports:
+        provisioning_report.parse(reports[provisioning_report.KEY])
 
 
 def manifest(data: bytes) -> None:
-    handler_manifest.stored(data)
-    handler_manifest.parse(data)
+    each(lambda: handler_manifest.stored(data), lambda: handler_manifest.parse(data))
 
 
 def status(data: bytes) -> None:
     handler_status.parse(data, "Lab.Good", 0)
-
-
-def state_files(data: bytes) -> None:
-    handler_files.parse_handler_state(data)
-    handler_files.parse_handler_status(data)
 
 
 def texts(data: bytes) -> None:
@@ -209,10 +218,11 @@ TARGETS: dict[str, Target] = {
     "imds": Target(metadata, examples("instance.json")),
     "dhcp-packet": Target(lambda data: dhcp_packet.parse_offer(data, XID, MAC), written(OFFER)),
     "lease-files": Target(lease_files, written(*LEASES)),
-    "kvp": Target(pool, written(POOL, POOL + REPORT)),
+    "kvp": Target(pool, written(POOL + REPORT, POOL)),
     "handler-manifest": Target(manifest, written([MANIFEST], MANIFEST)),
     "handler-status": Target(status, written([STATUS])),
-    "handler-files": Target(state_files, written(b"Enabled", RECORD)),
+    "handler-state": Target(handler_files.parse_handler_state, written(b"Enabled")),
+    "handler-record": Target(handler_files.parse_handler_status, written(RECORD)),
     "heartbeat": Target(heartbeat.parse, written([BEAT])),
     "extension-event": Target(extension_event.parse, written([EVENT], EVENT)),
     "event-file": Target(lambda data: event_file.parse(data, legacy=True), written(OLD_EVENT, OLD_XML)),
