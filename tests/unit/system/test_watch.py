@@ -122,3 +122,8 @@ def test_a_watch_that_is_closed_leaves_no_descriptor_open(tmp_path: Path) -> Non
     for watching in (files.watch([str(tmp_path)]), sockets.watch_links()):
         watching.close()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_where_the_kernel_refuses_to_watch_the_caller_looks_again_in_short_turns() -> None:
+    with closing(RealFiles().watch(["relative/and/nowhere"])) as watching:
+        assert waited(watching) == (True, True)

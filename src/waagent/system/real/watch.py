@@ -88,6 +88,11 @@ class _Directories:
     def close(self) -> None:
         os.close(self.descriptor)
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether the kernel refuses to watch: there is a limit for each user."""
+        return any(number < 0 for number in self._watched)
+
     def is_news(self) -> bool:
         """Watch what is there now; whether that is more than before: what happened in between went unseen."""
         before = self._watched
@@ -96,7 +101,7 @@ class _Directories:
 
     def _nearest(self, directory: str) -> int:
         place = directory
-        while (number := self._add(place)) < 0 and place != "/":
+        while (number := self._add(place)) < 0 and place not in ("/", ""):
             place = os.path.dirname(place)
         if place == directory:
             return number
@@ -112,6 +117,9 @@ def directories(ending: Ending, paths: Sequence[str], *, writes: bool) -> Polled
     try:
         found = _Directories(paths, writes)
     except (OSError, AttributeError):
+        return Glances(ending)
+    if found.is_blind:
+        found.close()
         return Glances(ending)
     return Polled(ending, found.descriptor, found.close, found.is_news)
 
