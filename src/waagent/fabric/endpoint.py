@@ -12,7 +12,7 @@ default route gets the one that the answer names, and the routes beside it (opti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
@@ -100,8 +100,8 @@ class Discovery:
         address = leases.look(self._system, self._sources)
         if address is not None:
             yield Endpoint(address, "lease")
-        try:
-            offer = self._ask(WAITS[:1])
+        try:  # beside the system's own client, which has an address to keep
+            offer = self._ask(WAITS[:1], replace(self._surroundings, stop_client=(), start_client=()))
         except (ExchangeFailure, SystemFailure) as failure:
             self._system.log.verbose(f"looking for another wire server: {failure}")
         else:
@@ -150,7 +150,7 @@ class Discovery:
         if offer.endpoint != KNOWN_ADDRESS:
             yield Endpoint(KNOWN_ADDRESS, "last resort", offer.gateway, offer.routes)
 
-    def _ask(self, waits: tuple[float, ...] = WAITS) -> DhcpOffer:
+    def _ask(self, waits: tuple[float, ...] = WAITS, surroundings: Surroundings | None = None) -> DhcpOffer:
         """One exchange of our own; only the first of a process asks for a unicast answer."""
         broadcast, self._probed = self._probed, True
         return probe(
@@ -158,7 +158,7 @@ class Discovery:
             identifier=self._identifier(),
             broadcast=broadcast,
             interface=primary_interface(self._system),
-            surroundings=self._surroundings,
+            surroundings=surroundings or self._surroundings,
             default_route=has_default_route(routes_text(self._system)),
             waits=waits,
         )

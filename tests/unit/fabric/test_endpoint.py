@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from unit.fabric.doubles import FakeCommands, FakeFiles, FakeSockets, World
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
+from waagent.fabric.dhcp import Surroundings
 from waagent.fabric.endpoint import (
     KNOWN_ADDRESS,
     Discovery,
@@ -212,6 +214,21 @@ def test_a_wire_server_that_moved_is_found_by_one_question_in_spite_of_a_route_t
     found = bench.discovery.moved(KNOWN_ADDRESS)
     assert found is not None
     assert (found.address, found.source, len(bench.sockets.sent)) == ("10.77.0.16", "dhcp", 1)
+
+
+@pytest.mark.parametrize(
+    ("look", "verbs"),
+    [(lambda found: found.discover(), ["stop", "start"]), (lambda found: found.moved(KNOWN_ADDRESS), [])],
+    ids=["at the start", "later"],
+)
+def test_only_at_the_start_the_dhcp_client_is_stopped_where_that_is_needed(
+    look: Callable[[Discovery], object], verbs: list[str]
+) -> None:
+    stopping = Surroundings(stop_client=("systemctl", "stop", "x"), start_client=("systemctl", "start", "x"))
+    commands = FakeCommands(lambda argv, stdin: b"", known=("systemctl",))
+    world = World(files=FakeFiles({}), sockets=FakeSockets(lambda packet: (OFFER,)), commands=commands)
+    look(Discovery(world.system, Config(), (), lambda address: None, surroundings=stopping, identifier=lambda: XID))
+    assert [argv[1] for argv in commands.argvs if argv[0] == "systemctl"] == verbs
 
 
 def test_a_silent_wire_server_that_did_not_move_gets_no_request_from_the_look() -> None:
