@@ -32,6 +32,10 @@ HEARTBEAT = 10.0  # seconds that a handler gets for its first heartbeat
 Tell = Callable[[Stage], None]
 
 
+class _GivenUp(Exception):
+    """A command did not come to its end: the same would be waited for in every stage that is left."""
+
+
 class NoLife(Exception):
     """The agent never came as far as the handler; one sentence."""
 
@@ -60,9 +64,13 @@ class Life:
             name = f"{one.name}__{one.version}"
             self._lab.fabric.blobs.put(CONTAINER, name, one.package())
         self._before = before
-        if self._install():
-            self._middle()
-        self._stage(evidence.UNINSTALL, ("uninstall",), lambda: self._publish("uninstall"))
+        try:
+            if self._install():
+                self._middle()
+            expected = ("uninstall",) if self._is_installed else ()
+            self._stage(evidence.UNINSTALL, expected, lambda: self._publish("uninstall"))
+        except _GivenUp:
+            return self._evidence()
         return replace(self._evidence(), left=self._left(before))
 
     def _begin(self) -> None:
@@ -83,7 +91,7 @@ class Life:
         stage = self._stage(evidence.INSTALL, ("install", "enable"), lambda: self._publish("enabled"))
         if self._wishes.old is not None and not stage.problem:
             self._update()
-        return any(one.command == "install" and one.status == 0 for each in self._stages for one in each.commands)
+        return self._is_installed
 
     def _middle(self) -> None:
         self._sequence = 1
@@ -94,6 +102,10 @@ class Life:
             self._update()
         if self._is_enabled:
             self._stage(evidence.DISABLE, ("disable",), lambda: self._publish("disabled"))
+
+    @property
+    def _is_installed(self) -> bool:
+        return any(one.command == "install" and one.status == 0 for each in self._stages for one in each.commands)
 
     @property
     def _is_enabled(self) -> bool:
@@ -135,12 +147,15 @@ class Life:
         return started[-1] if started else otherwise
 
     def _keep(self, stage: Stage) -> Stage:
-        stage = self._observed(stage)
-        said = {"message": hide(stage.message, self._secrets), "problem": hide(stage.problem, self._secrets)}
-        stage = replace(stage, **said, reported=tuple(hide(one, self._secrets) for one in stage.reported))
+        known = self._secrets
+        reported = tuple(hide(one, known) for one in stage.reported)
+        message, problem = hide(stage.message, known), hide(stage.problem, known)
+        stage = self._observed(replace(stage, message=message, problem=problem, reported=reported))
         self._runs_seen += len(stage.commands)
         self._stages.append(stage)
         self._tell(stage)
+        if stage.problem and any(one.ended is None for one in stage.commands) and not stage.agent_died:
+            raise _GivenUp
         if stage.agent_died and not self._lab.service.is_running:
             self._lab.service.start()  # as a service manager would
         return stage

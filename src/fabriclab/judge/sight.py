@@ -69,8 +69,12 @@ def processes(guest: Sandbox) -> tuple[Process, ...]:
 
 
 def left_files(before: Sight, after: Sight, allowed: Iterable[re.Pattern[str]], name: str) -> tuple[str, ...]:
-    """Files that are new or changed. A handler's log folder stays (extensions 2.10). A directory speaks for all in it."""
-    patterns = (*allowed, AGENTS, re.compile(re.escape(f"{LOGS}/{name}") + "(/.*)?"))
+    """Files that are new or changed. A directory speaks for all in it.
+
+    A handler's log folder stays (extensions 2.10), and its own directories are the agent's to remove.
+    """
+    own = re.compile(rf"({re.escape(LOGS)}/{re.escape(name)}|{re.escape(LIB)}/{re.escape(name)}-[\d.]+)(/.*)?")
+    patterns = (*allowed, AGENTS, own)
     odd = [
         path
         for path, how in sorted(after.files.items())

@@ -122,9 +122,9 @@ def _hopeless(turn: Turn, commands: tuple[Command, ...], reports: Reports, since
     failed = [one for one in (reports[-1][1] if reports else []) if one.get("code") not in (0, "0", None)]
     if failed and quiet > GIVEN_UP and _is_quiet_after(commands):
         return f"the agent gave up: {_unrecorded(turn, hearing.one_line(hearing.message(failed[-1])))}"
-    if not commands and since > NOTICE:
+    if turn.expected and not commands and since > NOTICE:
         return f"the agent ran no command within {NOTICE:g} s"
-    if not running and commands and quiet > (patience if patience is not None else STATUS):
+    if not running and (commands or not turn.expected) and quiet > (patience if patience is not None else STATUS):
         missing = [name for name in turn.expected if name not in {one.command for one in commands}]
         return f"no {' and no '.join(missing)} came" if missing else _no_end(turn, reports)
     return ""
