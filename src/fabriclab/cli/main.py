@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fabriclab.cli import ext_options
 from fabriclab.guests import rootless
-from fabriclab.guests.adapter import BadAdapter
+from fabriclab.guests.adapter import Adapter, BadAdapter
 from fabriclab.guests.namespace import NamespaceUnavailable
 from fabriclab.guests.root import RootUnavailable
 from fabriclab.scenario.table import BadScenario
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     run = verbs.add_parser("run", help="run a scenario and tell whether what it expects held")
     run.add_argument("scenario", help="a name from `fabriclab scenarios`, or a TOML file")
     run.add_argument("--agent", default="ours", help="ours, debian, a directory or an adapter's TOML file (default: ours)")
-    run.add_argument("--guest", default="sandbox", choices=["sandbox"], help="the kind of guest")
+    _choose_guest(run)
     run.add_argument("--json", type=Path, metavar="FILE", help="write the result, the timeline and the journal there")
     run.add_argument("--keep", action="store_true", help="keep what the guest wrote and the journal, and say where")
     run.set_defaults(do=_run, boots=True)
@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     up = verbs.add_parser("up", help="a fabric and a guest until Ctrl-C")
     up.add_argument("scenario", nargs="?", default="first-boot", help="what the fabric wants (default: first-boot)")
     up.add_argument("--agent", default="ours", help="as for run; 'none' starts no agent")
+    _choose_guest(up)
     up.set_defaults(do=_up, boots=True)
 
     shell = verbs.add_parser("shell", help="a shell inside a running lab")
@@ -81,13 +82,30 @@ def parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     from fabriclab.cli.run import run
 
-    return run(options.scenario, options.agent, options.json, keep=options.keep)
+    return run(options.scenario, _adapter(options, options.agent), options.json, keep=options.keep)
 
 
 def _up(options: argparse.Namespace) -> int:
-    from fabriclab.cli.up import up
+    from fabriclab.cli.up import NO_AGENT, up
 
-    return up(options.scenario, options.agent)
+    without = options.agent == NO_AGENT
+    return up(options.scenario, _adapter(options, "ours" if without else options.agent), starts_agent=not without)
+
+
+def _choose_guest(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--guest", default="sandbox", choices=["sandbox", "systemd"], help="the kind of guest (default: sandbox)")
+    verb.add_argument("--root", choices=["bookworm", "trixie"], help="of a systemd guest (default: the agent's, or bookworm)")
+
+
+def _adapter(options: argparse.Namespace, name: str) -> Adapter:
+    from fabriclab.guests import adapter, assemble
+
+    found = adapter.find(name)
+    if options.guest == "systemd":
+        return assemble.on_systemd(found, options.root)
+    if options.root is not None:
+        raise BadAdapter("--root: only a guest with systemd (--guest systemd) takes a Debian root of choice")
+    return found
 
 
 def _shell(options: argparse.Namespace) -> int:

@@ -6,17 +6,16 @@ from pathlib import Path
 from rich.table import Table
 
 from fabriclab.cli.live import Live, summarize, terminal
-from fabriclab.guests import adapter
+from fabriclab.guests.adapter import Adapter
 from fabriclab.journal import lines
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario import document, execution
 
 
-def run(scenario: str, agent: str, output: Path | None, *, keep: bool) -> int:
+def run(scenario: str, used: Adapter, output: Path | None, *, keep: bool) -> int:
     """Runs it and tells what happened; 0 when everything expected held. `output`: a file for the result as JSON."""
     wanted = document.find(scenario)
     document.demand_expectations(wanted)
-    used = adapter.find(agent)
     console = terminal()
     if wanted.about:
         console.print(f"[bold]{wanted.name}[/bold]: {wanted.about}", soft_wrap=True)

@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 
 from fabriclab.cli.live import Live, terminal
-from fabriclab.guests import adapter
+from fabriclab.guests.adapter import Adapter
 from fabriclab.journal.entry import Entry
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario import document
@@ -18,11 +18,9 @@ from fabriclab.scenario.timeline import Timeline
 NO_AGENT = "none"
 
 
-def up(name: str, agent: str) -> int:
-    """`agent` "none": the guest of `ours` without an agent started in it."""
+def up(name: str, used: Adapter, *, starts_agent: bool) -> int:
     scenario = until_the_end(document.find(name))
-    used = adapter.find("ours" if agent == NO_AGENT else agent)
-    if agent == NO_AGENT:
+    if not starts_agent:
         scenario = replace(scenario, starts_agent=False)
     console = terminal()
     journal = Journal()

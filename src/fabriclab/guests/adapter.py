@@ -9,6 +9,7 @@ One TOML file per agent (adapters/*.toml, or any other path). Keys:
             copy                a directory, relative to the adapter's file, that is laid over the root as it is
     [start] command             what the guest runs
             environment         a table of text
+            unit                systemd's name of it, default walinuxagent.service: what a guest with systemd starts instead
     [configuration]             key = "value" lines to set in the file `path` (default /etc/waagent.conf)
 
 Unknown keys are refused: a misspelt one would silently test something else.
@@ -26,6 +27,8 @@ from typing import Any
 tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
 CONFIGURATION = "/etc/waagent.conf"
+UNIT = "walinuxagent.service"
+SANDBOX, SYSTEMD = "sandbox", "systemd"
 
 
 class BadAdapter(Exception):
@@ -34,6 +37,8 @@ class BadAdapter(Exception):
 
 @dataclass(frozen=True)
 class Adapter:
+    """`guest`: the kind that it is to run in, chosen by whoever uses the adapter."""
+
     name: str
     source: Path
     about: str = ""
@@ -46,6 +51,8 @@ class Adapter:
     environment: dict[str, str] = field(default_factory=dict)
     configuration_path: str = CONFIGURATION
     configuration: dict[str, str] = field(default_factory=dict)
+    unit: str = UNIT
+    guest: str = SANDBOX
 
 
 def find(name: str) -> Adapter:
@@ -83,7 +90,7 @@ def parse(document: dict[str, Any], path: Path) -> Adapter:
     top = _table(document, path, "", {"name", "about", "root", "lay", "start", "configuration"})
     root = _table(top.get("root", {}), path, "root", {"kind", "suite", "packages"})
     lay = _table(top.get("lay", {}), path, "lay", {"run", "copy"})
-    start = _table(top.get("start", {}), path, "start", {"command", "environment"})
+    start = _table(top.get("start", {}), path, "start", {"command", "environment", "unit"})
     settings = dict(_table(top.get("configuration", {}), path, "configuration", None))
     kind = _text(root, path, "root.kind", "machine")
     if kind not in {"machine", "debian"}:
@@ -104,6 +111,7 @@ def parse(document: dict[str, Any], path: Path) -> Adapter:
         environment={str(key): str(value) for key, value in start.get("environment", {}).items()},
         configuration_path=str(settings.pop("path", CONFIGURATION)),
         configuration={str(key): str(value) for key, value in settings.items()},
+        unit=_text(start, path, "start.unit", UNIT),
     )
 
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fabriclab.guests import adapter as adapters
-from fabriclab.guests import dvd, kernel, machine, root, rootless
-from fabriclab.guests.adapter import Adapter
+from fabriclab.guests import dvd, kernel, machine, root, rootless, systemd
+from fabriclab.guests.adapter import SYSTEMD, Adapter, BadAdapter
 from fabriclab.guests.machine import Machine
-from fabriclab.guests.namespace import FabricNamespace
+from fabriclab.guests.namespace import FabricNamespace, NamespaceUnavailable
 from fabriclab.guests.partitions import make_mbr
 from fabriclab.guests.sandbox import Disk, Sandbox
+from fabriclab.guests.systemd import SystemdGuest
 
 LIBRARIES = ("python3-defusedxml", "python3-urllib3")  # what our agent needs of a root that is not this machine's
 NTFS = 7  # how the platform hands a temporary disk over
@@ -38,8 +39,20 @@ def cache() -> Path:
     return tree / ".lab" if tree is not None else Path.home() / ".cache/fabriclab"
 
 
+def on_systemd(adapter: Adapter, suite: str | None = None) -> Adapter:
+    """The same agent for a guest with a service manager, which has a Debian root of its own."""
+    suite = suite or adapter.suite
+    packages = (*systemd.PACKAGES, *systemd.OF_SUITE.get(suite, ()), *LIBRARIES, *adapter.packages)
+    return replace(adapter, guest=SYSTEMD, root="debian", suite=suite, packages=packages)
+
+
 def root_of(adapter: Adapter) -> Path:
-    """The root the adapter asks for, made first when it is not there yet. Raises RootUnavailable."""
+    """The root the adapter asks for, made first when it is not there yet.
+
+    Raises RootUnavailable, or NamespaceUnavailable for what cannot be without root.
+    """
+    if adapter.guest == SYSTEMD and kernel.in_user_namespace():
+        raise NamespaceUnavailable("A guest with systemd needs root of the machine itself, for its control groups.")
     if kernel.in_user_namespace():  # the ids of such a root are those of its maker's namespace
         packages = adapter.packages if adapter.root == "debian" else LIBRARIES
         return root.obtain(root.DebianRoot(adapter.suite, packages), cache() / f"roots-of-{rootless.caller()}")
@@ -59,9 +72,12 @@ def assemble(
 ) -> Sandbox:
     """A prepared guest. `settings`: lines of the agent's configuration file, over those of the adapter."""
     own_root = base != Path("/")
-    guest = Sandbox(namespace, replace(look, hidden=() if own_root else look.hidden), base, name)
+    kind = SystemdGuest if adapter.guest == SYSTEMD else Sandbox
+    guest = kind(namespace, replace(look, hidden=() if own_root else look.hidden), base, name)
     guest.prepare(None if own_root else checkout())
     adapters.lay(adapter, guest.agent_layer)
+    if isinstance(guest, SystemdGuest):
+        enable(guest, adapter, base)
     configure(guest, adapter, base, {**adapter.configuration, **settings})
     if provisioning.ovf_env is not None:
         image = dvd.provisioning(provisioning.ovf_env, provisioning.custom_data)
@@ -69,6 +85,17 @@ def assemble(
     if provisioning.resource_disk:
         guest.insert(Disk("sdb", "resource.img"), make_mbr(provisioning.resource_disk, NTFS), provisioning.resource_disk)
     return guest
+
+
+def enable(guest: SystemdGuest, adapter: Adapter, base: Path) -> None:
+    """Has systemd start the agent at boot. Raises BadAdapter when neither the agent nor the root has its unit."""
+    places = [top / part for top in (guest.agent_layer, base) for part in ("usr/lib/systemd/system", "etc/systemd/system")]
+    if not any((place / adapter.unit).exists() for place in places):
+        raise BadAdapter(f"{adapter.source}: start.unit: there is no {adapter.unit} for systemd to start")
+    guest.enable(adapter.unit)
+    if adapter.environment:
+        lines = ["[Service]", *(f'Environment="{name}={value}"' for name, value in adapter.environment.items())]
+        machine.write(guest.agent_layer / f"etc/systemd/system/{adapter.unit}.d/lab.conf", "\n".join(lines) + "\n", 0o644)
 
 
 def configure(guest: Sandbox, adapter: Adapter, base: Path, settings: dict[str, str]) -> None:

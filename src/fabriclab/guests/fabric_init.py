@@ -15,7 +15,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from fabriclab.guests import control, guest_init, kernel
+from fabriclab.guests import cgroups, control, guest_init, kernel
+from fabriclab.guests.cgroups import Hierarchy
 
 WIRE_SERVERS = ("168.63.129.16", "168.63.129.17")  # the second is where the first may move to
 METADATA = "169.254.169.254"
@@ -25,6 +26,7 @@ BRIDGE_NETWORK = "10.77.0.1/24"
 def main(descriptor: int, place: str) -> None:
     """Stage 0: namespaces, then the first process inside them. `place`: an existing directory that carries the work files."""
     channel = socket.socket(fileno=descriptor)
+    hierarchies, group = cgroups.hierarchies(), f"fabriclab-{os.getpid()}"
     kernel.unshare(kernel.NEW_MOUNT | kernel.NEW_NET | kernel.NEW_PID | kernel.NEW_IPC)
     ready_read, ready_write = os.pipe()
     child = os.fork()
@@ -39,7 +41,7 @@ def main(descriptor: int, place: str) -> None:
             os.write(ready_write, b"x")
             os._exit(1)
         os.close(ready_write)
-        Fabric(channel).serve()
+        Fabric(channel, hierarchies, group).serve()
         os._exit(0)
     os.close(ready_write)
     if not os.read(ready_read, 1):  # end of file: the child is ready or has said why not
@@ -51,6 +53,7 @@ def main(descriptor: int, place: str) -> None:
     channel.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.waitpid(child, 0)
+    cgroups.remove(hierarchies, group)  # nobody else outlives a lab that is killed
 
 
 def _prepare(place: str) -> None:
@@ -79,11 +82,14 @@ def ip(lines: list[str]) -> None:
 class Fabric:
     """Serves the lab's requests until the control channel ends."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, hierarchies: tuple[Hierarchy, ...], group: str) -> None:
         self._channel = channel
+        self._hierarchies = hierarchies
+        self._group = group
         self._loops: dict[int, int] = {}
         self._views: set[str] = set()
         self._guests: dict[int, int] = {}  # process that waits for the guest -> guest's first process
+        self._ended: dict[int, int] = {}  # the former -> exit status, until somebody asks
 
     def serve(self) -> None:
         wake_read, wake_write = os.pipe()
@@ -108,6 +114,7 @@ class Fabric:
             "detach": self._detach,
             "guest": self._start_guest,
             "stop": self._stop_guest,
+            "await": self._await_guest,
         }
         name = message.pop("do")
         try:
@@ -153,6 +160,12 @@ class Fabric:
         if untouched not in self._views:  # the guest without its upper layer, to compare with
             kernel.mount_overlay(untouched, specification["layers"], "untouched", flags=kernel.READ_ONLY)
             self._views.add(untouched)
+        specification |= {"groups": [], "group": self._group}
+        if specification["init"]:
+            if not self._hierarchies:
+                raise OSError("a guest with a service manager needs control groups that root may write to")
+            cgroups.make(self._hierarchies, self._group)
+            specification["groups"] = [(one.controllers, one.place) for one in self._hierarchies]
         ours, theirs = control.pair()
         up_read, up_write = os.pipe()
         go_read, go_write = os.pipe()
@@ -209,14 +222,23 @@ class Fabric:
             subprocess.run(["ip", "link", "del", "fabv"], capture_output=True, timeout=30)
         return None, ()
 
+    def _await_guest(self, waiter: int) -> tuple[Any, tuple[int, ...]]:
+        """How a guest has ended whose first process is gone: its exit status, as guest_init gives it."""
+        if self._guests.pop(waiter, None) is not None:
+            _, status = os.waitpid(waiter, 0)
+            subprocess.run(["ip", "link", "del", "fabv"], capture_output=True, timeout=30)
+            return os.waitstatus_to_exitcode(status), ()
+        return self._ended.pop(waiter, None), ()
+
     def _reap(self) -> None:
         for waiter in list(self._guests):
             try:
-                done, _ = os.waitpid(waiter, os.WNOHANG)
+                done, status = os.waitpid(waiter, os.WNOHANG)
             except ChildProcessError:
-                done = waiter
+                done, status = waiter, 0
             if done:
                 del self._guests[waiter]
+                self._ended[waiter] = os.waitstatus_to_exitcode(status)
                 subprocess.run(["ip", "link", "del", "fabv"], capture_output=True, timeout=30)
         while True:  # what a fabric-side command left behind
             try:

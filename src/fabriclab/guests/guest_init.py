@@ -1,26 +1,26 @@
-"""First process of a sandbox guest: builds its file tree and network, then starts what the lab asks for and reaps orphans.
+"""First process of a guest: builds its file tree and network, then starts what the lab asks for and reaps orphans.
 
 Guests recipe, part A: an overlay over the root with an upper layer that outlives a reboot, own /proc /sys /dev /run /tmp, eth0
 from a veth pair, and read-only views of all settings that the kernel shares between guests and the machine. Odd:
   * /sys/class and /sys/bus are overlaid with a few files, so that the guest has Azure's DMI data on any machine;
   * the process never execs: every module it needs is loaded before it leaves the machine's file tree;
-  * programs start as its children, so the parent of a daemon is process 1, as on a real machine.
+  * programs start as its children, so the parent of a daemon is process 1, as on a real machine;
+  * in a guest with a service manager (part B) it does exec, that manager; then the process that waits for it serves the lab. It
+    shares the guest's file tree and network, and its children are in the guest's process namespace.
 """
 
-import ctypes
-import errno
 import json
 import os
-import select
-import signal
 import socket
 import stat
 import subprocess
 import sys
 from typing import Any, NoReturn
 
-from fabriclab.guests import control, kernel
-from fabriclab.guests.nodes import Nodes, open_kernel_events
+from fabriclab.guests import cgroups, kernel
+from fabriclab.guests.cgroups import Hierarchy
+from fabriclab.guests.nodes import Nodes
+from fabriclab.guests.serving import Server
 
 NODES = (
     ("null", 1, 3),
@@ -37,6 +37,7 @@ NODES = (
 MEDIUM_PLACE = (("mnt", 0o755), ("cdrom", 0o755), ("secure", 0o700))
 SHARED_SETTINGS = ("kernel", "vm", "fs", "debug", "dev")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ENDED_BY_SIGNAL = 128  # the kernel tells a reboot of a process namespace as SIGHUP, a power-off as SIGINT
 
 
 def launch(specification: dict[str, Any], channel: socket.socket, up: int, go: int) -> NoReturn:
@@ -44,8 +45,11 @@ def launch(specification: dict[str, Any], channel: socket.socket, up: int, go: i
 
     Says "u" on `up` when the network namespace is there, waits on `go` for the interface, then says "pid N" or what failed.
     """
+    groups = _groups(specification)
     try:
         kernel.die_with_parent()
+        home = cgroups.leaving(groups)
+        cgroups.join(groups, specification["group"])
         kernel.unshare(kernel.NEW_MOUNT | kernel.NEW_UTS | kernel.NEW_IPC | kernel.NEW_NET | kernel.NEW_PID | kernel.NEW_CGROUP)
         os.write(up, b"u")
         if not os.read(go, 1):
@@ -56,12 +60,18 @@ def launch(specification: dict[str, Any], channel: socket.socket, up: int, go: i
             os.close(done_read)
             _begin(specification, channel, done_write)
         os.close(done_write)
-        channel.close()
+        cgroups.leave(home)  # the first process of these groups is to be the only one
         problem = os.read(done_read, 4000)
         os.write(up, problem or f"pid {first}".encode())
         os.close(up)
-        _, status = os.waitpid(first, 0)
-        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+        status: int | None = None
+        if specification["init"] and not problem:
+            status = _serve_from_outside(specification, channel, first)
+        else:
+            channel.close()
+        if status is None:
+            status = os.waitstatus_to_exitcode(os.waitpid(first, 0)[1])
+        os._exit(status if status >= 0 else ENDED_BY_SIGNAL - status)
     except OSError as problem:
         os.write(up, f"guest: {problem}".encode())
         os._exit(1)
@@ -77,9 +87,32 @@ def _begin(specification: dict[str, Any], channel: socket.socket, done: int) -> 
         os.write(done, f"guest: {problem}".encode())
         os._exit(1)
     os.close(done)
+    if specification["init"]:
+        _become_service_manager(specification)
     _let_go_of_everything_but(channel.fileno())
-    Guest(channel, Nodes(specification["devices"])).serve()
+    Server(channel, Nodes(specification["devices"])).serve()
     os._exit(0)
+
+
+def _serve_from_outside(specification: dict[str, Any], channel: socket.socket, first: int) -> int | None:
+    """The guest's tree is ours too: pivot_root takes every process of the mount namespace along."""
+    os.chdir("/")
+    kernel.drop_capabilities()
+    _let_go_of_everything_but(channel.fileno())
+    return Server(channel, Nodes(specification["devices"]), first).serve()
+
+
+def _become_service_manager(specification: dict[str, Any]) -> NoReturn:
+    terminal = os.open("/dev/console", os.O_RDWR | os.O_NOCTTY)
+    for standard in (0, 1, 2):
+        os.dup2(terminal, standard)
+    os.closerange(3, 4096)
+    command = specification["init"]
+    os.execve(command[0], command, {"container": "lab", "PATH": PATH, "TERM": "linux", **specification["environment"]})
+
+
+def _groups(specification: dict[str, Any]) -> tuple[Hierarchy, ...]:
+    return tuple(Hierarchy(*one) for one in specification["groups"])
 
 
 def _let_go_of_everything_but(keep: int) -> None:
@@ -104,9 +137,14 @@ def _build(specification: dict[str, Any]) -> None:
     kernel.mount("run", f"{root}/run", "tmpfs", kernel.NO_SUID | kernel.NO_DEVICES, "mode=0755")
     for name in ("lock", "sshd"):
         os.mkdir(f"{root}/run/{name}", 0o755)
+    _write_runtime(root, specification["runtime"])
     kernel.mount("tmp", f"{root}/tmp", "tmpfs", kernel.NO_SUID | kernel.NO_DEVICES, "mode=1777")
     for layer, place in specification["sysfs"]:
         kernel.mount_overlay(f"{root}/{place}", [layer, f"{root}/{place}"], "sysfs", flags=quiet | kernel.READ_ONLY)
+    if specification["init"]:
+        cgroups.mount(root, _groups(specification))
+        os.close(os.open(f"{root}/dev/console", os.O_CREAT | os.O_CLOEXEC, 0o600))
+        kernel.bind(specification["console"], f"{root}/dev/console")
     kernel.bind(specification["boot_id"], f"{root}/proc/sys/kernel/random/boot_id", read_only=True)
     _configure_network(specification)
     socket.sethostname(specification["hostname"])
@@ -130,6 +168,21 @@ def _make_devices(root: str, disks: list[list[Any]]) -> None:
     links = (("pts/ptmx", "ptmx"), ("/proc/self/fd", "fd"), ("fd/0", "stdin"), ("fd/1", "stdout"), ("fd/2", "stderr"))
     for target, name in links:
         os.symlink(target, f"{dev}/{name}")
+
+
+def _write_runtime(root: str, files: dict[str, str | None]) -> None:
+    """Files below /run that are there when the first process starts; None is a named pipe, "-> X" a link."""
+    for name, text in files.items():
+        path = f"{root}/run/{name}"
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        if text is None:
+            os.mkfifo(path, 0o600)
+        elif text.startswith("-> "):
+            os.symlink(text[3:], path)
+        else:
+            with open(path, "w") as file:
+                file.write(text)
+            os.chmod(path, 0o644)
 
 
 def _offer_media(root: str, media: list[list[str]]) -> None:
@@ -178,112 +231,6 @@ def _protect_shared_settings() -> None:
     if os.path.exists("/proc/sysrq-trigger"):
         kernel.bind("/proc/sysrq-trigger", "/proc/sysrq-trigger", read_only=True)
     kernel.mount("none", "/sys", flags=kernel.REMOUNT | kernel.BIND | kernel.READ_ONLY)
-
-
-class Guest:
-    """Starts programs for the lab and reaps everything that ends."""
-
-    def __init__(self, channel: socket.socket, nodes: Nodes) -> None:
-        self._channel = channel
-        self._nodes = nodes
-        self._waiting: dict[int, int] = {}  # process -> descriptor on which its end is told
-
-    def serve(self) -> None:
-        wake_read, wake_write = os.pipe()
-        os.set_blocking(wake_write, False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        events = open_kernel_events()
-        self._nodes.begin()
-        sources = [self._channel.fileno(), wake_read, *([events.fileno()] if events is not None else [])]
-        while True:
-            ready, _, _ = select.select(sources, [], [], self._nodes.patience())
-            if not ready:
-                self._nodes.complete()
-            if events is not None and events.fileno() in ready:
-                self._nodes.follow(events.recv(8192))
-            if wake_read in ready:
-                os.read(wake_read, 512)
-                self._reap()
-            if self._channel.fileno() in ready and not self._answer():
-                return
-
-    def _answer(self) -> bool:
-        message, descriptors = control.receive(self._channel)
-        if message is None:
-            return False
-        try:
-            if message["do"] == "spawn":
-                control.send(self._channel, {"ok": self._spawn(message, descriptors)})
-            else:
-                _kill(message["process"], message["signal"], message["group"])
-                control.send(self._channel, {"ok": None})
-        except OSError as problem:
-            control.send(self._channel, {"error": str(problem)})
-        return True
-
-    def _spawn(self, message: dict[str, Any], descriptors: tuple[int, ...]) -> int:
-        """descriptors: standard input, output, error, and where the exit is told."""
-        *standard, told = descriptors
-        process = os.fork()
-        if process == 0:
-            _execute(message, standard)
-        for descriptor in standard:
-            os.close(descriptor)
-        self._waiting[process] = told
-        return process
-
-    def _reap(self) -> None:
-        while True:
-            try:
-                process, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if process == 0:
-                return
-            told = self._waiting.pop(process, None)
-            if told is not None:
-                try:
-                    os.write(told, json.dumps(os.waitstatus_to_exitcode(status)).encode())
-                except BrokenPipeError:
-                    pass
-                os.close(told)
-
-
-def _kill(process: int, number: int, group: bool) -> None:
-    try:
-        (os.killpg if group else os.kill)(process, number)
-    except ProcessLookupError:
-        pass
-
-
-def _execute(message: dict[str, Any], standard: list[int]) -> NoReturn:
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
-    try:
-        os.setsid()
-        for target, descriptor in enumerate(standard):
-            os.dup2(descriptor, target)
-        os.closerange(3, 4096)
-        if message["terminal"]:
-            ctypes.CDLL(None).ioctl(0, 0x540E, 0)  # TIOCSCTTY: our terminal, for job control in a shell
-        os.chdir(message["directory"])
-        if message["user"]:
-            _become(message["user"])
-        os.execvpe(message["command"][0], message["command"], message["environment"])
-    except (OSError, ValueError, KeyError) as problem:
-        missing = isinstance(problem, OSError) and problem.errno == errno.ENOENT
-        os.write(2, f"{message['command'][0]}: {problem}\n".encode())
-        os._exit(127 if missing else 126)
-
-
-def _become(user: str) -> None:
-    """Only numbers: names are the guest's, and this process may not load name services of the guest's root."""
-    identity, group = (int(part) for part in user.split(":"))
-    os.setgroups([])
-    os.setresgid(group, group, group)
-    os.setresuid(identity, identity, identity)
 
 
 # Loaded now, while the machine's file tree is still there: codecs and whatever the standard library loads on first use.

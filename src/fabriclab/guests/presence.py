@@ -1,14 +1,14 @@
 """Labs that run on this machine now, found by their first processes: what `fabriclab shell` enters.
 
 Nothing is written down anywhere, so nothing can be stale: the kernel's process table is asked. The fabric's first process is
-called lab-fabric and a guest's lab-guest; both have number 1 in their own process namespace.
+called lab-fabric, and a guest's is a grandchild of it; both have number 1 in their own process namespace.
 """
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-FABRIC, GUEST = "lab-fabric", "lab-guest"
+FABRIC = "lab-fabric"
 
 STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -24,17 +24,17 @@ class Lab:
 
 def labs(proc: Path = Path("/proc")) -> tuple[Lab, ...]:
     parents: dict[int, int] = {}
-    firsts: dict[str, list[int]] = {FABRIC: [], GUEST: []}
+    firsts: dict[int, str] = {}
     for path in proc.iterdir():
         if path.name.isdigit():
             status = _status(path)
             number = int(path.name)
             parents[number] = int(status.get("PPid", "0"))
-            if status.get("NSpid", "").split()[1:][-1:] == ["1"] and status.get("Name") in firsts:
-                firsts[status["Name"]].append(number)
+            if status.get("NSpid", "").split()[1:][-1:] == ["1"]:
+                firsts[number] = status.get("Name", "")
     found = []
-    for fabric in sorted(firsts[FABRIC]):
-        guests = [guest for guest in firsts[GUEST] if parents.get(parents.get(guest, 0)) == fabric]
+    for fabric in sorted(number for number, name in firsts.items() if name == FABRIC):
+        guests = [guest for guest in firsts if parents.get(parents.get(guest, 0)) == fabric]
         found.append(Lab(parents.get(parents[fabric], 0), fabric, min(guests, default=None)))
     return tuple(found)
 

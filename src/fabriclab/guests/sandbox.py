@@ -11,6 +11,7 @@ import socket
 import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from fabriclab.guests import control, dvd, machine
 from fabriclab.guests import process as programs
@@ -41,7 +42,7 @@ class Sandbox:
         self._layers: list[str] = []
         self._disks: list[Disk] = []
         self._loops: dict[str, int] = {}
-        self._booted: _Booted | None = None
+        self._booted: Booted | None = None
 
     @property
     def files(self) -> Path:
@@ -96,25 +97,9 @@ class Sandbox:
         (self.files / "boot_id").write_text(f"{uuid.uuid4()}\n")
         devices = [[disk.name, LOOP_MAJOR, self._attach(disk)] for disk in self._disks if self.namespace.has_drives]
         media = [] if self.namespace.has_drives else [self._unpack(disk) for disk in self._disks if disk.read_only]
-        place = f"{self.namespace.place}/{self._name}"
-        answer, (watch, channel) = self.namespace.channel.ask(
-            "guest",
-            root=f"{place}/root",
-            layers=self._lower_layers(place),
-            upper=f"{place}/upper",
-            work=f"{place}/work",
-            untouched=f"{place}/untouched",
-            sysfs=self._sysfs(place),
-            boot_id=f"{place}/boot_id",
-            hostname=self.machine.hostname,
-            mac=self.machine.mac,
-            address=self.machine.address,
-            gateway=self.machine.gateway,
-            routes=list(self.machine.routes),
-            devices=devices,
-            media=media,
-        )
-        self._booted = _Booted(process_of(watch), watch, control.Channel(socket.socket(fileno=channel)), answer["waiter"])
+        specification = self._specification(f"{self.namespace.place}/{self._name}", devices, media)
+        answer, (watch, channel) = self.namespace.channel.ask("guest", **specification)
+        self._booted = Booted(process_of(watch), watch, control.Channel(socket.socket(fileno=channel)), answer["waiter"])
 
     def stop(self) -> None:
         """Power off: every process of the guest is killed, its files stay."""
@@ -174,6 +159,29 @@ class Sandbox:
         """What differs from the guest before its first start."""
         return compare(self.upper, self.files / "untouched")
 
+    def _specification(self, place: str, devices: list[list[Any]], media: list[list[str]]) -> dict[str, Any]:
+        """What guest_init makes the guest from."""
+        return {
+            "root": f"{place}/root",
+            "layers": self._lower_layers(place),
+            "upper": f"{place}/upper",
+            "work": f"{place}/work",
+            "untouched": f"{place}/untouched",
+            "sysfs": self._sysfs(place),
+            "boot_id": f"{place}/boot_id",
+            "hostname": self.machine.hostname,
+            "mac": self.machine.mac,
+            "address": self.machine.address,
+            "gateway": self.machine.gateway,
+            "routes": list(self.machine.routes),
+            "devices": devices,
+            "media": media,
+            "init": [],
+            "environment": {},
+            "runtime": {},
+            "console": "",
+        }
+
     def _lower_layers(self, place: str) -> list[str]:
         return [f"{place}/agent", f"{place}/machine", f"{place}/hidden", str(self._root)]
 
@@ -202,14 +210,16 @@ class Sandbox:
             (self.namespace.work / directory / name).write_bytes(content)
         return [disk.name, f"{self.namespace.place}/{directory}"]
 
-    def _running(self) -> "_Booted":
+    def _running(self) -> "Booted":
         if self._booted is None:
             raise control.ControlError("the guest is not running")
         return self._booted
 
 
 @dataclass(frozen=True)
-class _Booted:
+class Booted:
+    """One boot: its first process, a descriptor that tells its end, the channel, and the process that waits for it."""
+
     process: int
     watch: int
     channel: control.Channel

@@ -52,7 +52,7 @@ def execute(
     return Result(
         scenario=scenario.name,
         agent=adapter.name,
-        guest="sandbox",
+        guest=adapter.guest,
         seconds=time.monotonic() - begun,
         verdicts=(*runner.verdicts, *_mistakes(journal)),
         times=measured,

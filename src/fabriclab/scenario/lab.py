@@ -8,17 +8,19 @@ from pathlib import Path
 
 from fabriclab.emulator.fabric import Fabric
 from fabriclab.guests import assemble, dvd, namespace
-from fabriclab.guests.adapter import Adapter
+from fabriclab.guests.adapter import SYSTEMD, Adapter
 from fabriclab.guests.assemble import Provisioning
 from fabriclab.guests.login import KeyPair, make_key_pair
 from fabriclab.guests.machine import Machine, azure_dmi
 from fabriclab.guests.namespace import FabricNamespace, NamespaceBinder
 from fabriclab.guests.sandbox import Disk, Sandbox
+from fabriclab.guests.systemd import SystemdGuest
 from fabriclab.journal.entry import LAB
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario.document import MachinePart, Scenario
 from fabriclab.scenario.medium import Medium, Thumbprint
 from fabriclab.scenario.service import Service
+from fabriclab.scenario.unit import UnitService
 
 DRIVE = "sr0"
 POOL = "var/lib/hyperv/.kvp_pool_1"
@@ -71,7 +73,7 @@ class Lab:
     def end(self) -> None:
         if self.guest.is_running:
             self.service.stop(patience=5.0)
-            self.guest.stop()
+        self.guest.stop()
 
 
 @contextmanager
@@ -92,13 +94,26 @@ def opened(scenario: Scenario, adapter: Adapter, journal: Journal) -> Iterator[L
             guest = _boot(scenario, adapter, space, base, files)
             journal.add("guest", f"guest up: {_described(scenario, adapter, base)}", who=LAB)
             fabric.before_health = lambda: _read_pool(guest)
-            lab = Lab(scenario, adapter, journal, fabric, guest, Service(guest, adapter, journal), key)
+            lab = Lab(scenario, adapter, journal, fabric, guest, _service(guest, adapter, journal), key)
             try:
                 yield lab
             finally:
                 lab.end()
         finally:
             fabric.stop()
+
+
+def _service(guest: Sandbox, adapter: Adapter, journal: Journal) -> Service:
+    if not isinstance(guest, SystemdGuest):
+        return Service(guest, adapter, journal)
+    service = UnitService(guest, adapter, journal)
+
+    def reboot() -> None:
+        guest.remove(DRIVE)
+        service.rebooted()
+
+    guest.on_reboot = reboot
+    return service
 
 
 def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Path, files: dict[str, bytes] | None) -> Sandbox:
@@ -109,12 +124,14 @@ def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Pa
         address=part.address,
         routes=part.routes,
         dmi=azure_dmi(scenario.identity.vm_id) if part.azure else {},
-        files={**(_interfaces(part) if base != Path("/") else {}), **part.files},
+        files={**(_interfaces(part) if base != Path("/") and adapter.guest != SYSTEMD else {}), **part.files},
     )
     provisioning = Provisioning(resource_disk=part.resource_disk)
     guest = assemble.assemble(space, adapter, base, look, provisioning, dict(scenario.configuration), _GUEST)
     if files is not None:
         guest.insert(Disk(DRIVE, "provisioning.iso", read_only=True), dvd.make(files))
+    if isinstance(guest, SystemdGuest):
+        guest.gate = adapter.unit
     guest.start()
     _note_interface(guest)
     return guest
@@ -153,4 +170,5 @@ def _thumbprints(fabric: Fabric) -> Thumbprint:
 
 def _described(scenario: Scenario, adapter: Adapter, base: Path) -> str:
     root = "this machine's root" if base == Path("/") else f"a Debian {adapter.suite} root"
+    root += " with systemd" if adapter.guest == SYSTEMD else ""
     return f"{scenario.machine.hostname} on {root}, {scenario.medium.text()}"
