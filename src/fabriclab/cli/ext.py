@@ -93,18 +93,14 @@ def wishes_of(options: argparse.Namespace) -> Wishes:
 def _faults(path: Path | None) -> tuple[Rule, ...]:
     if path is None:
         return ()
-    plain: Mapping[str, object] = adapter.tomllib.loads(_text(path))
+    try:
+        plain: Mapping[str, object] = adapter.tomllib.loads(path.read_text())
+    except (OSError, ValueError) as problem:
+        raise faults.BadFault(f"{path}: {problem}") from problem
     unknown = sorted(set(plain) - {"fault"})
     if unknown:
         raise faults.BadFault(f"{path}: {unknown[0]}: unknown key; there is [[fault]]")
     return faults.parse_all(plain.get("fault", []), f"{path}: fault")
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (OSError, ValueError) as problem:
-        raise faults.BadFault(f"{path}: {problem}") from problem
 
 
 def tell(console: Console, stage: Stage) -> None:

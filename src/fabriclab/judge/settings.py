@@ -47,10 +47,17 @@ def secrets(protected: Any) -> tuple[Secret, ...]:
 
 
 def _secret(key: str, text: str) -> Secret:
+    """As it is, as JSON text, as JSON text inside of one, and in base64."""
     plain = text.encode()
-    escaped = (json.dumps(text)[1:-1].encode(), json.dumps(text, ensure_ascii=False)[1:-1].encode())
+    once = (_escaped(text, True), _escaped(text, False))
+    twice = tuple(_escaped(one, ascii) for one, ascii in zip(once, (True, False), strict=True))
     encoded = base64.b64encode(plain).rstrip(b"=")
-    return Secret(key, tuple(dict.fromkeys((plain, *escaped, encoded))))
+    forms = (plain, *(one.encode() for one in (*once, *twice)), encoded)
+    return Secret(key, tuple(sorted(set(forms), key=len, reverse=True)))
+
+
+def _escaped(text: str, ascii: bool) -> str:
+    return json.dumps(text, ensure_ascii=ascii)[1:-1]
 
 
 def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
