@@ -143,6 +143,78 @@ def test_a_machine_without_systemd_and_without_a_real_drive_is_provisioned_witho
     assert labs.not_held(labs.run(labs.scenario_of(tmp_path, text))) == []
 
 
+# -- the end of the agent while it waits
+
+WAITS = {
+    "for the medium": ('[[step]]\ndo = "note"\ntext = "no medium"\n', "waiting for the provisioning medium"),
+    "in a pool": ((document.LIBRARY / "pool-running.toml").read_text(), "waiting for the network link to go down and up"),
+    "for cloud-init": ('[configuration]\n"Provisioning.Agent" = "cloud-init"\n', "waiting for cloud-init to save"),
+}
+
+
+@pytest.mark.parametrize("what", WAITS)
+def test_an_agent_that_waits_ends_at_once_and_calls_nothing_failed(tmp_path: Path, what: str) -> None:
+    text, word = WAITS[what]
+    with labs.begun(labs.scenario_of(tmp_path, text)) as lab:
+        labs.await_log(lab, word)
+        assert labs.terminate(lab) < 1.0
+        assert "provisioning failed" not in labs.log(lab)
+        assert [entry.summary for entry in lab.journal.entries() if "ProvisioningFailed" in entry.summary] == []
+
+
+# -- SELinux, by tools that write down what they are asked
+
+
+def test_files_for_sshd_get_their_selinux_labels_and_enforcing_is_never_switched_off(tmp_path: Path) -> None:
+    text = f"""
+[configuration]
+"Provisioning.DeleteRootPassword" = "y"
+{USER}
+[[step]]
+do = "run"
+command = '''
+for each in getenforce setenforce chcon restorecon; do
+  printf '#!/bin/sh\necho "$(basename $0) $*" >>/run/asked\n' >/usr/sbin/$each && chmod 755 /usr/sbin/$each
+done
+'''
+[[expect]]
+command = "sort /run/asked"
+prints = '''
+chcon unconfined_u:object_r:ssh_home_t:s0 /home/maria/.ssh/authorized_keys
+restorecon -R /etc/shadow
+restorecon -R /etc/ssh
+restorecon -R /home/maria/.ssh'''
+"""
+    assert labs.not_held(labs.run(labs.scenario_of(tmp_path, text))) == []
+
+
+# -- a sudo rule that sudo would not take
+
+
+def test_a_rule_that_visudo_refuses_does_not_replace_the_old_ones(tmp_path: Path) -> None:
+    text = f"""
+{USER.replace('id = "ready"', 'id = "failed"').replace('health = "Ready"', 'health = "NotReady"')}
+substatus = "ProvisioningFailed"
+description = "sudo: "
+[[step]]
+do = "run"
+command = '''echo "%wheel ALL=(ALL) ALL
+this is no rule" >/etc/sudoers.d/waagent && chmod 440 /etc/sudoers.d/waagent'''
+[[expect]]
+file = "/etc/sudoers.d/waagent"
+mode = "0440"
+content = "%wheel ALL=(ALL) ALL\\nthis is no rule\\n"
+[[expect]]
+about = "nothing half-made lies beside it"
+command = "ls -A /etc/sudoers.d | grep -c waagent"
+prints = "1"
+[[expect]]
+file = "/var/lib/waagent/provisioned"
+absent = true
+"""
+    assert labs.not_held(labs.run(labs.scenario_of(tmp_path, text))) == []
+
+
 # -- a medium that no driver reads
 
 
