@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fabriclab.guests import adapter as adapters
-from fabriclab.guests import dvd, kernel, machine, root, rootless, systemd
+from fabriclab.guests import compiled, dvd, kernel, machine, root, rootless, systemd
 from fabriclab.guests.adapter import SYSTEMD, Adapter, BadAdapter
 from fabriclab.guests.machine import Machine
 from fabriclab.guests.namespace import FabricNamespace, NamespaceUnavailable
@@ -76,6 +76,8 @@ def assemble(
     guest = kind(namespace, replace(look, hidden=() if own_root else look.hidden), base, name)
     guest.prepare(None if own_root else checkout())
     adapters.lay(adapter, guest.agent_layer)
+    if own_root and compiled.is_needed(base, guest.agent_layer):
+        compiled.compile_for(base, guest.agent_layer)
     if isinstance(guest, SystemdGuest):
         enable(guest, adapter, base)
     configure(guest, adapter, base, {**adapter.configuration, **settings})
@@ -90,12 +92,15 @@ def assemble(
 def enable(guest: SystemdGuest, adapter: Adapter, base: Path) -> None:
     """Has systemd start the agent at boot. Raises BadAdapter when neither the agent nor the root has its unit."""
     places = [top / part for top in (guest.agent_layer, base) for part in ("usr/lib/systemd/system", "etc/systemd/system")]
-    if not any((place / adapter.unit).exists() for place in places):
+    found = next((place / adapter.unit for place in places if (place / adapter.unit).is_file()), None)
+    if found is None:
         raise BadAdapter(f"{adapter.source}: start.unit: there is no {adapter.unit} for systemd to start")
     guest.enable(adapter.unit)
+    # To systemd the guest is a container, whatever its DMI data say. The empty word takes back all conditions of the unit.
+    lines = ["[Unit]", "ConditionVirtualization="] if "ConditionVirtualization=microsoft" in found.read_text() else []
     if adapter.environment:
-        lines = ["[Service]", *(f'Environment="{name}={value}"' for name, value in adapter.environment.items())]
-        machine.write(guest.agent_layer / f"etc/systemd/system/{adapter.unit}.d/lab.conf", "\n".join(lines) + "\n", 0o644)
+        lines += ["[Service]", *(f'Environment="{name}={value}"' for name, value in adapter.environment.items())]
+    guest.drop_in = "\n".join([*lines, ""])
 
 
 def configure(guest: Sandbox, adapter: Adapter, base: Path, settings: dict[str, str]) -> None:

@@ -73,12 +73,13 @@ ExecStart=/bin/sh -c 'echo here >/run/lab/reached{then}'
 
 
 class SystemdGuest(Sandbox):
-    """`gate`: the unit that waits for `open_gate` in boots that the lab begins. `on_reboot` is called before the guest comes
-    up again after a reboot from inside."""
+    """`gate`: the agent's unit, which waits for `open_gate` in boots that the lab begins; `drop_in`: what the lab adds to it.
+    `on_reboot` is called before the guest comes up again after a reboot from inside."""
 
     def __init__(self, namespace: FabricNamespace, look: Machine, root: Path, name: str = "guest") -> None:
         super().__init__(namespace, replace(look, address=None, routes=()), root, name)
         self.gate: str | None = None
+        self.drop_in = ""
         self.on_reboot: Callable[[], None] = lambda: None
         self.boots = 0
         self._static = look.address if look.address != Machine.address else None
@@ -201,6 +202,8 @@ class SystemdGuest(Sandbox):
             unit: _BEACON.format(about=about, order=order, then=then),
             "systemd/system/multi-user.target.wants/lab-beacon.service": f"-> /run/{unit}",
         }
+        if self.gate is not None and self.drop_in:
+            runtime[f"systemd/system/{self.gate}.d/lab.conf"] = self.drop_in
         return {
             **super()._specification(place, devices, media),
             "init": ["/sbin/init"],
