@@ -11,7 +11,7 @@ from fabriclab.faults.effects import Reset, Status
 from fabriclab.faults.rule import Rule
 from fabriclab.journal.entry import Entry
 from fabriclab.scenario.lab import Lab
-from fabriclab.world.events import BumpIncarnation, SetFastTrack, SetSwitch
+from fabriclab.world.events import BumpIncarnation, ChangeContainer, SetFastTrack, SetSwitch
 from scenarios import fabric_labs as fabric
 from scenarios import labs
 
@@ -76,6 +76,14 @@ def test_a_host_without_fast_track_is_served_by_the_wire_server_alone(tmp_path: 
         labs.await_entry(lab, fabric.asked("wireserver", "comp=goalstate", 200), "a poll", before)
         labs.await_entry(lab, fabric.asked("wireserver", "comp=goalstate", 200), "the next", lab.journal.last)
         assert settings_statuses(lab, before) == [], "asked again within six hours"
+
+
+def test_a_move_to_a_host_that_supports_fast_track_is_noticed_at_once(tmp_path: Path) -> None:
+    with fabric.provisioned(tmp_path, "[fabric]\nfast_track = false\n") as lab:
+        fabric.await_success(lab, "one", fabric.publish(lab))
+        lab.fabric.apply(ChangeContainer(), SetFastTrack())
+        labs.await_entry(lab, fabric.asked("hostplugin", "vmSettings", 200), "the settings", lab.journal.last, patience=10)
+        fabric.await_success(lab, "two", fabric.change(lab, "fast-track", "two"))
 
 
 def test_when_support_stops_a_newer_goal_state_is_run(tmp_path: Path) -> None:
@@ -213,6 +221,14 @@ def test_the_pool_is_written_before_the_report_of_health_and_what_is_older_than_
         ready = labs.await_ready(lab)
         pools = [entry for entry in lab.journal.entries() if entry.kind == "kvp" and entry.number < ready.number]
         assert "result=success" in str(pools[-1].facts) and "stale" not in str(pools[-1].facts)
+
+
+def test_the_host_key_s_fingerprint_is_told_once(tmp_path: Path) -> None:
+    with fabric.provisioned(tmp_path) as lab:
+        told = labs.await_entry(lab, lambda entry: entry.kind == "role_properties", "the role's properties")
+        print_of = "ssh-keygen -lf /etc/ssh/ssh_host_rsa_key.pub -E md5 | cut -d' ' -f2 | sed s/MD5// | tr -d :"
+        assert lab.guest.shell(print_of).output.strip().lower() in str(told.facts["properties"]).lower()
+        assert len([entry for entry in lab.journal.entries() if entry.kind == "role_properties"]) == 1
 
 
 def test_a_reset_connection_costs_one_poll(tmp_path: Path) -> None:

@@ -127,6 +127,11 @@ def test_several_certificates_with_and_without_keys_are_all_written(tmp_path: Pa
         assert names == {f"{first}.crt", f"{first}.prv", f"{ec}.crt", f"{ec}.prv", f"{user}.crt"}
 
 
+def test_a_certificate_whose_time_is_over_serves_its_settings_all_the_same(tmp_path: Path) -> None:
+    with fabric.provisioned(tmp_path, '[[fabric.certificates]]\nname = "old"\nexpired = true\n') as lab:
+        fabric.await_success(lab, "one; protected settings: read", fabric.publish(lab, protected=SECRET))
+
+
 def test_certificates_that_could_not_be_had_at_first_are_fetched_as_soon_as_they_can_be(tmp_path: Path) -> None:
     fault = '[[fault]]\nservice = "wireserver"\npath = "*comp=certificates*"\neffect = "status"\ncode = 500\n'
     with fabric.provisioned(tmp_path, fault) as lab:

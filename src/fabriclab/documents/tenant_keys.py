@@ -22,6 +22,7 @@ from fabriclab.world.values import TenantCertificate
 SUBJECT = x509.Name([x509.NameAttribute(NameOID.DOMAIN_COMPONENT, "Windows Azure CRP Certificate Generator")])
 NOT_BEFORE = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
 NOT_AFTER = datetime.datetime(2099, 1, 1, tzinfo=datetime.timezone.utc)
+LONG_OVER = datetime.datetime(2020, 2, 1, tzinfo=datetime.timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def _make(wanted: TenantCertificate) -> TenantKey:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOT_BEFORE)
-        .not_valid_after(NOT_AFTER)
+        .not_valid_after(LONG_OVER if wanted.expired else NOT_AFTER)
         .sign(key, hashes.SHA256())
     )
     return TenantKey(certificate, key if wanted.key else None)

@@ -2,11 +2,12 @@
 
 import threading
 import traceback
+from collections import Counter
 
 from fabriclab.emulator.connection import Answer
 from fabriclab.emulator.message import Request, Response, Service
 from fabriclab.emulator.state import State
-from fabriclab.faults.effects import Drop, Effect, Reset, Stale, Status
+from fabriclab.faults.effects import Drop, Effect, Reorder, Reset, Stale, Status
 from fabriclab.faults.plan import FaultPlan
 from fabriclab.faults.rule import Occasion
 from fabriclab.journal.entry import AGENT, LAB, Exchange
@@ -21,6 +22,8 @@ class HttpDesk:
         self._faults = faults
         self._journal = journal
         self._stopping = stopping
+        self._replied = threading.Condition()
+        self._replies: Counter[str] = Counter()
 
     def answer(self, service: Service, request: Request) -> Answer:
         started = self._journal.elapsed()
@@ -29,8 +32,18 @@ class HttpDesk:
         if verdict.delay:
             self._stopping.wait(verdict.delay)
         effect = verdict.effect or response.effect
+        if isinstance(effect, Reorder):
+            self._be_overtaken(service.name, effect.seconds)
         self._record(service, request, response, started, effect, verdict.name)
+        with self._replied:
+            self._replies[service.name] += 1
+            self._replied.notify_all()
         return Answer(response, effect)
+
+    def _be_overtaken(self, name: str, seconds: float) -> None:
+        with self._replied:
+            before = self._replies[name]
+            self._replied.wait_for(lambda: self._replies[name] > before or self._stopping.is_set(), seconds)
 
     def complain(self, service: Service, request: Request, response: Response) -> None:
         """A request that could not even be read."""

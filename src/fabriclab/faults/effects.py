@@ -76,4 +76,11 @@ class Stale:
     """The service answers from the world as it was before its last change."""
 
 
-Effect = Delay | Drop | Reset | Status | Truncate | Drip | Garbage | WrongLength | NeverEnding | Stale
+@dataclass(frozen=True)
+class Reorder:
+    """The reply is overtaken: it leaves after the next one of the same service, or after `seconds` when none comes."""
+
+    seconds: float = 5.0
+
+
+Effect = Delay | Drop | Reset | Status | Truncate | Drip | Garbage | WrongLength | NeverEnding | Stale | Reorder

@@ -17,6 +17,7 @@ from fabriclab.faults.effects import (
     Effect,
     Garbage,
     NeverEnding,
+    Reorder,
     Reset,
     Stale,
     Status,
@@ -200,4 +201,5 @@ _EFFECTS: dict[str, Callable[[_Table], Effect]] = {
     "wrong-length": _wrong_length,
     "never-ending": _never_ending,
     "stale": lambda table: Stale(),
+    "reorder": lambda table: Reorder(_given(table.number("seconds", Reorder.seconds))),
 }

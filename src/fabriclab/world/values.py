@@ -111,11 +111,15 @@ class JitUser:
 
 @dataclass(frozen=True)
 class TenantCertificate:
-    """A certificate by its id (documents/certificates.py makes it, once). `key`: rsa, ec or empty for none."""
+    """A certificate by its id (documents/certificates.py makes it, once). `key`: rsa, ec or empty for none.
+
+    `expired`: its time was over long ago.
+    """
 
     name: str
     key: str = "rsa"
     friendly_name: str = "TenantEncryptionCert"
+    expired: bool = False
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,11 @@ class FastTrack:
         self._unsupported_now()
         return None
 
+    def elsewhere(self) -> None:
+        """This VM is in another container: another host may support what the last one did not, and is asked at once."""
+        if self._supported is False:
+            self._unsupported_since = float("-inf")
+
     def accept_loss(self) -> None:
         """Support stopped, and the wire server's goal state has been fetched instead."""
         self.settings = None

@@ -168,6 +168,8 @@ class GoalStateReader:
     def _fetch_wire(self) -> tuple[WireGoalState, bytes]:
         wire, text = self._wire.goal_state()
         self._host.identify(wire.container_id, wire.config_name)
+        if self._state is not None and self._state.wire.container_id != wire.container_id:
+            self._fast.elsewhere()
         return wire, text
 
     def _settings(self, drop_etag: bool) -> VmSettings | None:

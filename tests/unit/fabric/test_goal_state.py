@@ -228,6 +228,16 @@ def test_a_poll_without_news_asks_for_the_goal_state_alone_once_fast_track_is_no
     assert (refresh.wire_changed, refresh.extensions_changed) == (False, False)
 
 
+def test_in_another_container_a_host_is_asked_anew_whether_it_supports_fast_track() -> None:
+    bench = Bench()
+    bench.poll()
+    bench.fabric.container = "container-2"
+    bench.fabric.fast_track(1, '"1"')
+    bench.fabric.take()
+    assert bench.poll().goal_state.extensions.identity == 'etag_"1"'
+    assert bench.fabric.take()[:2] == ["goalstate", "vmSettings"]
+
+
 @pytest.mark.parametrize("incarnation", ["2", "0"])
 def test_another_incarnation_is_new_whether_higher_or_lower(incarnation: str) -> None:
     bench = Bench()
