@@ -38,13 +38,13 @@ class BadWish(Exception):
 def guarded(do: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
     try:
         return do(options)
-    except BadWish as problem:
+    except (BadWish, NoLife) as problem:
         print(f"fabriclab: {problem}", file=sys.stderr)
-        return 2
+        return 2 if isinstance(problem, BadWish) else 1
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 when no rule is violated, 1 when one is, 2 when the handler or the command line is bad."""
+    """0 when no rule is violated, 1 when one is or the lab fails, 2 when the handler or the command line is bad."""
     try:
         wishes = wishes_of(options)
     except (handlers.BadHandler, settings.BadSettings, faults.BadFault, table.BadScenario) as problem:
@@ -53,12 +53,9 @@ def run(options: argparse.Namespace) -> int:
     console = terminal()
     console.print(f"[bold]{wishes.handler.name} {wishes.handler.version}[/bold] from {options.handler}, agent {used.name}")
     journal = Journal()
-    try:
-        with Live(console) as live:
-            live.wait_for(f"making the lab for agent {used.name}")
-            report = trial.run(wishes, used, journal, lambda stage: tell(console, stage), live.wait_for, keep=options.keep)
-    except NoLife as problem:
-        raise BadWish(str(problem)) from problem
+    with Live(console) as live:
+        live.wait_for(f"making the lab for agent {used.name}")
+        report = trial.run(wishes, used, journal, lambda stage: tell(console, stage), live.wait_for, keep=options.keep)
     summarize(console, report)
     if options.json is not None:
         entries = [json.loads(lines.render(entry)) for entry in journal.entries()]
