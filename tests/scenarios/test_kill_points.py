@@ -37,6 +37,8 @@ class Undisturbed:
 
     agent: Adapter
     effects: tuple[Effect, ...]
+    strokes: tuple[Effect, ...]
+    """What the effects consist of: single changes of the file system."""
     image: dict[str, str]
 
 
@@ -51,8 +53,12 @@ def booted(agent: Adapter) -> Undisturbed:
         attempt.serve(lab)
         assert attempt.health(lab.journal.entries()) == (STARTING, READY)
         effects = attempt.effects(lab)
-        delivered = next(number for number, effect in enumerate(effects, 1) if effect.text == DELIVERED)
-        return Undisturbed(agent, effects[:delivered], image(lab.guest, USER, PASSWORD))
+        strokes = until(attempt.strokes(lab), "os.remove ready_unsent")
+        return Undisturbed(agent, until(effects, DELIVERED), strokes, image(lab.guest, USER, PASSWORD))
+
+
+def until(effects: tuple[Effect, ...], last: str) -> tuple[Effect, ...]:
+    return effects[: 1 + next(number for number, effect in enumerate(effects) if effect.text == last)]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +68,7 @@ def deprovisioned(agent: Adapter) -> Undisturbed:
         attempt.forget_effects(lab)
         done = attempt.deprovision(lab)
         assert done.ok, done.output + done.errors
-        return Undisturbed(agent, attempt.effects(lab), image(lab.guest, USER, PASSWORD))
+        return Undisturbed(agent, attempt.effects(lab), attempt.strokes(lab), image(lab.guest, USER, PASSWORD))
 
 
 def boot_again(effect: Effect, wanted: Undisturbed) -> tuple[bool, tuple[str, ...]]:
@@ -90,10 +96,10 @@ def deprovision_again(effect: Effect, wanted: Undisturbed) -> tuple[bool, tuple[
         return killed.status == -9, tuple(wrong)
 
 
-def check(what: str, points: tuple[Effect, ...], wanted: Undisturbed, again: Try, capsys: pytest.CaptureFixture[str]) -> None:
+def check(what: str, points: tuple[Effect, ...], again: Try, among: int, capsys: pytest.CaptureFixture[str]) -> None:
     missed, wrong = try_all(points, again)
     with capsys.disabled():
-        print(f"\nkill points of {what}: {len(points) - len(missed)} tried of {len(wanted.effects)}, {len(wrong)} wrong")
+        print(f"\nkill points of {what}: {len(points) - len(missed)} tried of {among}, {len(wrong)} wrong")
     assert not wrong, "\n".join(wrong)
     # what the threads beside these do until Ready depends on how fast each of them is
     assert [effect for effect in missed if effect.lane in ("boot", "MainThread")] == []
@@ -104,28 +110,39 @@ def check(what: str, points: tuple[Effect, ...], wanted: Undisturbed, again: Try
 def test_after_a_kill_at_any_point_of_first_boot_the_machine_ends_as_if_undisturbed(
     booted: Undisturbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert len(booted.effects) > 90
-    check("first boot", booted.effects, booted, lambda effect: boot_again(effect, booted), capsys)
+    points = booted.effects
+    assert len(points) > 90
+    check("first boot", points, lambda effect: boot_again(effect, booted), len(points), capsys)
+
+
+@pytest.mark.slow
+def test_after_a_kill_in_the_middle_of_any_change_of_first_boot_the_machine_ends_as_if_undisturbed(
+    booted: Undisturbed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    points = booted.strokes
+    assert len(points) > 150
+    check("first boot, within its effects", points, lambda effect: boot_again(effect, booted), len(points), capsys)
 
 
 def test_after_a_kill_at_some_points_of_first_boot_the_machine_ends_as_if_undisturbed(
     booted: Undisturbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     points = sample(booted.effects, MARKER, 5)
-    check("first boot", points, booted, lambda effect: boot_again(effect, booted), capsys)
+    check("first boot", points, lambda effect: boot_again(effect, booted), len(booted.effects), capsys)
 
 
 @pytest.mark.slow
 def test_after_a_kill_at_any_point_of_deprovisioning_the_next_run_completes_it(
     deprovisioned: Undisturbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert len(deprovisioned.effects) > 25
-    again: Try = lambda effect: deprovision_again(effect, deprovisioned)  # noqa: E731
-    check("deprovisioning", deprovisioned.effects, deprovisioned, again, capsys)
+    points = (*deprovisioned.effects, *deprovisioned.strokes)
+    assert len(points) > 70
+    check("deprovisioning", points, lambda effect: deprovision_again(effect, deprovisioned), len(points), capsys)
 
 
 def test_after_a_kill_at_some_points_of_deprovisioning_the_next_run_completes_it(
     deprovisioned: Undisturbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     points = sample(deprovisioned.effects, USER_GOES, 8)
-    check("deprovisioning", points, deprovisioned, lambda effect: deprovision_again(effect, deprovisioned), capsys)
+    again: Try = lambda effect: deprovision_again(effect, deprovisioned)  # noqa: E731
+    check("deprovisioning", points, again, len(deprovisioned.effects), capsys)

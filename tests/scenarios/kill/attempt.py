@@ -95,6 +95,15 @@ def said(lab: Lab) -> str:
 
 
 def effects(lab: Lab) -> tuple[Effect, ...]:
+    return tuple(each for each in _trace(lab) if not each.lane.endswith("~"))
+
+
+def strokes(lab: Lab) -> tuple[Effect, ...]:
+    """The single changes of the file system that the effects consist of."""
+    return tuple(each for each in _trace(lab) if each.lane.endswith("~"))
+
+
+def _trace(lab: Lab) -> tuple[Effect, ...]:
     text = (lab.guest.read(TRACE) or b"").decode("utf-8", "replace")
     found = []
     for line in text.splitlines():

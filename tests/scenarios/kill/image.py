@@ -9,7 +9,7 @@ user database, the history of goal states, events and telemetry.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from pathlib import Path
 
 from fabriclab.guests.diff import Change
 from fabriclab.guests.sandbox import Sandbox
@@ -24,6 +24,7 @@ LOOSE = re.compile(
     r"|/var/lib/waagent/(Certificates|SharedConfig|HostingEnvironmentConfig|GoalState|ExtensionsConfig)[^/]*"
     r"|/var/lib/hyperv/\.kvp_pool_1"
 )
+ACCOUNTS = tuple(f"/etc/{name}" for name in ("passwd", "shadow", "group", "gshadow"))
 UNTOLD = re.compile(r"/var/lib/waagent/(history|events)/.*")
 _THUMBPRINT = re.compile(r"\b[0-9A-F]{40}\b")
 _KEY = re.compile(r"\bAAAA[0-9A-Za-z+/=]+")
@@ -55,8 +56,20 @@ def line(guest: Sandbox, change: Change) -> str:
         return f"{plain} -> {after.target}"
     if after.kind != "file" or LOOSE.fullmatch(change.path):
         return plain
-    content = (guest.upper / change.path[1:]).read_bytes().decode("utf-8", "backslashreplace")
-    return f"{plain} {PLAIN.get(change.path, numbered)(content)!r}"
+    content = text_of(guest.upper / change.path[1:])
+    if change.path in ACCOUNTS:
+        content = added(text_of(guest.files / "untouched" / change.path[1:]), shadow(content))
+    return f"{plain} {numbered(content)!r}"
+
+
+def text_of(place: Path) -> str:
+    return place.read_bytes().decode("utf-8", "backslashreplace")
+
+
+def added(before: str, after: str) -> str:
+    """The lines that are new and those that went: the machine's own accounts are no part of the image."""
+    old, new = before.splitlines(), after.splitlines()
+    return "".join([*(f"-{one}\n" for one in old if one not in new), *(f"+{one}\n" for one in new if one not in old)])
 
 
 def numbered(text: str) -> str:
@@ -67,9 +80,6 @@ def numbered(text: str) -> str:
 
 def shadow(text: str) -> str:
     return re.sub(r":\$(\w+)\$[^:]+:\d+:", r":(hash \1):(today):", text)
-
-
-PLAIN: dict[str, Callable[[str], str]] = {"/etc/shadow": shadow}
 
 
 def password_state(guest: Sandbox, user: str, password: str) -> str:

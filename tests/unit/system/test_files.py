@@ -204,19 +204,22 @@ def test_appending_makes_the_file_with_its_mode(world: World) -> None:
     assert world.files.read("/etc/log") == b"1\n2\n"
 
 
-def test_a_process_that_is_killed_while_it_makes_directories_leaves_none_that_nobody_may_enter(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "mode"), [('make_directory("/mnt/cdrom/secure", 0o700)', 0o755), ('append("/log", b"line", 0o644)', 0o644)]
+)
+def test_what_a_killed_process_was_making_has_its_mode_already(tmp_path: Path, change: str, mode: int) -> None:
     # the hook ends the process before the first mode is set
-    killed = """
+    killed = f"""
 import os, sys
 from waagent.system.real.files import RealFiles
 os.umask(0o022)
 sys.addaudithook(lambda event, given: os._exit(9) if event == "os.chmod" else None)
-RealFiles(sys.argv[1]).make_directory("/mnt/cdrom/secure", 0o700)
+RealFiles(sys.argv[1]).{change}
 """
     source = str(Path(__file__).resolve().parents[3] / "src")
     done = subprocess.run([sys.executable, "-c", killed, str(tmp_path)], env={"PYTHONPATH": source}, check=False)
     assert done.returncode == 9
-    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in os.listdir(tmp_path)] == [0o755]
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in os.listdir(tmp_path)] == [mode]
 
 
 def test_directories_are_made_with_their_parents_and_again(world: World) -> None:

@@ -138,7 +138,7 @@ class RealFiles:
             try:
                 handle = os.open(name, flags, dir_fd=place.handle)
             except FileNotFoundError:
-                handle = os.open(name, flags | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=place.handle)
+                handle = os.open(name, flags | os.O_CREAT | os.O_EXCL, mode, dir_fd=place.handle)
                 os.fchmod(handle, mode)
             try:
                 _write_all(handle, content)

@@ -2,6 +2,8 @@
 
 An effect is a call through the door that changes something outside the process: a file changed, a command run or started,
 a request sent. Effects are counted in each thread by itself, because the order of the threads' work differs from run to run.
+Within them there are strokes, told by the interpreter's audit events: each single change of the file system, with the kill
+right before it. They are counted as those of the thread ``LANE~``.
 Environment: KILL_TRACE, a file that gets one line per effect; KILL_AT, ``LANE:NUMBER``, or empty to let the agent live.
 """
 
@@ -25,6 +27,12 @@ FILES = (
 )
 COMMANDS = ("run", "spawn")
 HTTP = ("send",)
+STROKES = (
+    *("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod", "os.chown", "os.symlink", "os.setxattr", "os.utime"),
+    *("os.truncate", "open"),
+)
+CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+UNTOLD = ("waagent.log", "/dev/null")
 
 
 class Effects:
@@ -43,8 +51,13 @@ class Effects:
             http=Counted(system.http, HTTP, self.happened),
         )
 
-    def happened(self, text: str) -> None:
-        lane = threading.current_thread().name
+    def audit(self, event: str, given: tuple[Any, ...]) -> None:
+        if event not in STROKES or (event == "open" and not given[2] & CHANGING) or given[0] in UNTOLD:
+            return
+        self.happened(f"{event} {given[0]}", "~")
+
+    def happened(self, text: str, kind: str = "") -> None:
+        lane = threading.current_thread().name + kind
         self._counted[lane] += 1
         point = f"{lane}:{self._counted[lane]}"
         os.write(self._trace, f"{point} {text}\n".encode())
@@ -84,6 +97,7 @@ def described(what: Any) -> str:
 
 def main() -> int:
     effects = Effects(os.environ["KILL_TRACE"], os.environ.get("KILL_AT", ""))
+    sys.addaudithook(effects.audit)
     invocation = legacy.parse(sys.argv[1:])
     return wiring.VERBS[invocation.verb.word](invocation, effects.door)  # type: ignore[call-arg]
 
