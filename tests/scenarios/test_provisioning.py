@@ -306,6 +306,17 @@ def test_where_cloud_init_provisions_the_agent_waits_changes_nothing_and_reports
         ]
 
 
+@registry
+@pytest.mark.timeout(600)
+def test_a_cloud_init_that_ends_without_azures_data_is_not_waited_for(tmp_path: Path) -> None:
+    text = (HERE / "cloud-init-present.toml").read_text().replace("[Azure]", "[None]")
+    with labs.begun(labs.scenario_of(tmp_path, text), str(HERE / "cloud-init.toml")) as lab:
+        failed = labs.await_entry(lab, is_final, "the failure is reported", patience=60)
+        assert re.search("cloud-init ended and never came to save .*DataSourceNone", failed.facts["description"]), failed.facts
+        assert lab.guest.read("/var/lib/waagent/provisioned") is None
+        assert lab.service.is_running
+
+
 def is_own_health(entry: Entry) -> bool:
     """A health report of our agent's, not of cloud-init's."""
     said = (entry.exchange.request_header("user-agent") if entry.exchange else None) or ""

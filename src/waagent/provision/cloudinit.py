@@ -205,9 +205,8 @@ def _wait(system: System, look: Callable[[], Found | None], directories: tuple[s
 
 
 def _complaint(ended: Report, what: str) -> str:
-    if ended.errors:
-        return f"cloud-init ended without having managed {what}: {'; '.join(ended.errors)}"
-    return f"cloud-init ended without having had {what} (its data source: {ended.datasource})"
+    text = f"cloud-init ended and never came {what} (its data source: {ended.datasource})"
+    return f"{text}; it complains of {'; '.join(ended.errors)}" if ended.errors else text
 
 
 def _stdout(system: System, argv: tuple[str, ...]) -> str:

@@ -125,8 +125,14 @@ def test_a_document_that_stays_unreadable_says_what_is_wrong_with_it() -> None:
 @pytest.mark.parametrize(
     ("result", "complaint"),
     [
-        ('{"v1": {"datasource": null, "errors": ["no disk", "no net"]}}', "without having managed to save .*: no disk; no net"),
-        ('{"v1": {"datasource": "DataSourceNone", "errors": []}}', r"\(its data source: DataSourceNone\)"),
+        (
+            '{"v1": {"datasource": null, "errors": ["no disk", "no net"]}}',
+            "never came to save .*; it complains of no disk; no net",
+        ),
+        (
+            '{"v1": {"datasource": "DataSourceNone", "errors": []}}',
+            r"never came to save .* \(its data source: DataSourceNone\)",
+        ),
     ],
 )
 def test_a_cloud_init_that_has_ended_is_not_waited_for(result: str, complaint: str) -> None:
