@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from fabriclab.guests.sandbox import Sandbox
 from fabriclab.judge import disk
 from fabriclab.judge.evidence import Heartbeat, Leak, StatusFile
 from fabriclab.judge.settings import Secret
 
+REMOVED = "removed"
 LIB, LOGS, OWN = "/var/lib/waagent", "/var/log/azure", "/var/lib/fabriclab"
 TEMPORARY = ("/tmp", "/run", "/dev/shm")
 SEARCHED = 1 << 24  # bytes of a file that is searched for secrets
@@ -48,7 +50,7 @@ class Sight:
 
 def look(guest: Sandbox) -> Sight:
     after = {one.path: one.after for one in guest.changes()}
-    files = {path: f"{how.text()} {how.digest or ''}" if how is not None else "removed" for path, how in after.items()}
+    files = {path: f"{how.text()} {how.digest or ''}" if how is not None else REMOVED for path, how in after.items()}
     listed = guest.shell(f"find {' '.join(TEMPORARY)} -xdev -mindepth 1 -printf '%p\\t%y %m %s\\n' 2>/dev/null").output
     for path, found, how in (line.partition("\t") for line in listed.splitlines()):
         if found:
@@ -75,13 +77,24 @@ def left_files(before: Sight, after: Sight, allowed: Iterable[re.Pattern[str]], 
     """
     own = re.compile(rf"({re.escape(LOGS)}/{re.escape(name)}|{re.escape(LIB)}/{re.escape(name)}-[\d.]+)(/.*)?")
     patterns = (*allowed, AGENTS, own)
-    odd = [
-        path
-        for path, how in sorted(after.files.items())
-        if before.files.get(path) != how and not any(one.fullmatch(path) for one in patterns)
-    ]
-    fresh = [path for path in odd if path not in before.files]
-    return tuple(path for path in odd if not any(path.startswith(f"{other}/") for other in fresh))
+    fresh = {path for path in after.files if path not in before.files}
+    found = []
+    for path in sorted({*before.files, *after.files}):
+        was, now = before.files.get(path), after.files.get(path)
+        if was == now or _is_known(path, patterns) or (now is None and path.startswith(TEMPORARY)):
+            continue  # memory file systems begin anew with a reboot
+        if any(str(above) in fresh and not _is_known(str(above), patterns) for above in PurePosixPath(path).parents):
+            continue
+        found.append(path if now is not None and was is None and now != REMOVED else f"{path} ({_how(now)})")
+    return tuple(found)
+
+
+def _is_known(path: str, patterns: Iterable[re.Pattern[str]]) -> bool:
+    return any(one.fullmatch(path) for one in patterns)
+
+
+def _how(now: str | None) -> str:
+    return "removed" if now in (None, REMOVED) else "changed"
 
 
 def left_processes(before: Sight, now: tuple[Process, ...], agent: int | None) -> tuple[str, ...]:
