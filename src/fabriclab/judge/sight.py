@@ -13,6 +13,7 @@ from fabriclab.judge.settings import Secret
 REMOVED = "removed"
 LIB, LOGS, OWN = "/var/lib/waagent", "/var/log/azure", "/var/lib/fabriclab"
 TEMPORARY = ("/tmp", "/run", "/dev/shm")
+FLEETING = (*TEMPORARY, f"{LIB}/")  # what goes from there: with a reboot, or by the agent itself
 SEARCHED = 1 << 24  # bytes of a file that is searched for secrets
 READ = 1 << 22  # bytes of a status file
 
@@ -81,8 +82,8 @@ def left_files(before: Sight, after: Sight, allowed: Iterable[re.Pattern[str]], 
     found = []
     for path in sorted({*before.files, *after.files}):
         was, now = before.files.get(path), after.files.get(path)
-        if was == now or _is_known(path, patterns) or (now is None and path.startswith(TEMPORARY)):
-            continue  # memory file systems begin anew with a reboot
+        if was == now or _is_known(path, patterns) or (now is None and path.startswith(FLEETING)):
+            continue
         if any(str(above) in fresh and not _is_known(str(above), patterns) for above in PurePosixPath(path).parents):
             continue
         found.append(path if now is not None and was is None and now != REMOVED else f"{path} ({_how(now)})")
