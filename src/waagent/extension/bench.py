@@ -16,9 +16,12 @@ from waagent.system.port import System
 
 
 class Source(Protocol):
-    """Where version lists and packages come from (``fabric.package.Packages``)."""
+    """Where version lists and packages come from (``fabric.package.Packages``); used by several threads at once."""
 
-    def version_list(self, uris: Sequence[str], *, fast_track: bool = False) -> tuple[PackageVersion, ...]: ...
+    def version_list(self, uris: Sequence[str], *, fast_track: bool = False) -> tuple[tuple[PackageVersion, ...], str]:
+        """The versions, and the address of the list, which goes along with the download of a package."""
+        ...
+
     def download(
         self,
         uris: Sequence[str],

@@ -17,12 +17,13 @@ from waagent.extension.journal import Entry, Journal
 from waagent.extension.observe import installed_version
 from waagent.extension.place import Place, sound
 from waagent.extension.plan import Command
+from waagent.extension.prefetch import Prefetch
 from waagent.extension.sequence import PATIENCE, Ending, Pair, await_terminal, failed, holds_up
 from waagent.extension.settings import instance
 from waagent.extension.status import StatusReader
 from waagent.extension.trust import Trust
 from waagent.extension.worker import Worker, mark
-from waagent.model.extension import PackageVersion, RequestedState
+from waagent.model.extension import PackageVersion, RequestedHandler, RequestedState
 from waagent.model.failure import ExtensionFailure, Failure
 from waagent.model.goal_state import Channel, ExtensionsGoalState
 from waagent.model.status import ExtensionStatus
@@ -49,10 +50,14 @@ class Goal:
         self._deadline = bench.system.clock.monotonic() + PATIENCE
         self._statuses = StatusReader(bench.system.files, bench.system.clock, bench.system.log)
         self._broken: str | None = None
-        self._listed: tuple[str, tuple[PackageVersion, ...]] | None = None
+        handlers = list({pair.handler.name: pair.handler for pair in pairs}.values())
+        fast_track = wanted.channel is Channel.FAST_TRACK
+        allowed = _allowed(trust)
+        self._fetch = Prefetch(bench.system, bench.paths, bench.source, handlers, allowed, fast_track=fast_track)
 
     def work(self) -> None:
         """Errors: ``Ending``."""
+        self._fetch.begin()
         for pair in self._pairs:
             self._move(doing=pair.full_name, since=self._system.clock.now())
             worker = self._pair(pair)
@@ -61,6 +66,7 @@ class Goal:
                 self._broken = self._await(pair, worker.target)
         for place in self._progress.chosen.values():
             Journal(self._system, place).end()
+        self._fetch.end()
         self._move(doing=None)
 
     def _move(self, **changes: object) -> None:
@@ -135,24 +141,20 @@ class Goal:
         return package, old
 
     def _versions(self, worker: Worker) -> tuple[PackageVersion, ...]:
-        """The handler's version list; the one fetched last serves the next extension of the same handler."""
+        """The handler's version list; it serves all extensions of the same handler."""
         handler = worker.request
-        if self._listed is None or self._listed[0] != handler.name:
-            fast_track = self._wanted.channel is Channel.FAST_TRACK
-            try:
-                self._listed = handler.name, self._bench.source.version_list(handler.manifest_uris, fast_track=fast_track)
-            except Failure as failure:
-                text = f"Failed to get the manifest of extension {handler.name}"
-                raise ExtensionFailure("ExtensionError", text, operation="Download", causes=(failure,)) from failure
-        return self._listed[1]
+        try:
+            return self._fetch.listed(handler)[0]
+        except Failure as failure:
+            text = f"Failed to get the manifest of extension {handler.name}"
+            raise ExtensionFailure("ExtensionError", text, operation="Download", causes=(failure,)) from failure
 
     def _perform(self, worker: Worker, package: PackageVersion, old: Place | None) -> None:
         asked = worker.request.state
         worker.log.trim()
         worker.log.info(f"Target handler state: {asked.value if asked else None} [{self._wanted.identity}]")
         if asked is RequestedState.ENABLED:
-            fast_track = self._wanted.channel is Channel.FAST_TRACK
-            lifecycle.enable(worker, package, old, self._trust, fast_track=fast_track)
+            lifecycle.enable(worker, package, old, self._trust, self._fetch)
         elif asked is RequestedState.DISABLED:
             worker.tell("RequestedStateDisabled", True, "the goal state asks for the legacy state disabled")
             lifecycle.disable(worker)
@@ -177,6 +179,10 @@ class Goal:
             return self._statuses.read(place, extension.name, extension.sequence_number, multi_config=several)
 
         return await_terminal(pair, look, lambda: mark(self._bench, path), self._system.clock, self._deadline)
+
+
+def _allowed(trust: Trust) -> Callable[[RequestedHandler], bool]:
+    return lambda handler: trust.gate.refusal(handler) is None
 
 
 def _of_another(entry: Entry) -> bool:

@@ -15,6 +15,7 @@ from waagent.extension import plan, settings, state, variables
 from waagent.extension.journal import Entry
 from waagent.extension.place import Place, versions
 from waagent.extension.plan import Command, Setup
+from waagent.extension.prefetch import Prefetch
 from waagent.extension.prepare import prepare, require_agreement
 from waagent.extension.trust import Trust
 from waagent.extension.unpack import read_manifest
@@ -29,7 +30,7 @@ class EnableFailure(ExtensionFailure):
     """One of several extensions could not be enabled: its handler is not to blame (extensions.md 3.4)."""
 
 
-def enable(worker: Worker, package: PackageVersion, old: Place | None, trust: Trust, *, fast_track: bool) -> None:
+def enable(worker: Worker, package: PackageVersion, old: Place | None, trust: Trust, fetch: Prefetch) -> None:
     """Bring the target up, through whatever it takes; ``old`` is the installed version. Errors: ``ExtensionFailure``."""
     _settle(worker, _enabling(worker))
     target, notes = worker.target, worker.journal.notes()
@@ -41,7 +42,7 @@ def enable(worker: Worker, package: PackageVersion, old: Place | None, trust: Tr
         require_agreement(worker.request, manifest)
         trust.require_installed(worker)
     else:
-        manifest = prepare(worker, package, trust, fast_track=fast_track)
+        manifest = prepare(worker, package, trust, fetch)
     if how is not Setup.NOTHING or not _stays_disabled(worker):
         _write_settings(worker)
     if how is Setup.INSTALL:

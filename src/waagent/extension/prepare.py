@@ -1,7 +1,7 @@
 """From a version of a list to an initialized directory: download, checks, unpacking, folders (extensions.md 2.6, 5.3).
 
-Odd: a package that lies there already is used without a download, if it can be unpacked. A directory that an earlier
-agent had prepared in the same operation is taken as it is.
+Odd: a package that lies there already, as ``prefetch`` leaves it, is used without a download, if it can be unpacked. A
+directory that an earlier agent had prepared in the same operation is taken as it is.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import errno
 
 from waagent.extension import environment, state
 from waagent.extension.place import Place
+from waagent.extension.prefetch import Prefetch
 from waagent.extension.trust import Trust
 from waagent.extension.unpack import read_manifest, unpack
 from waagent.extension.worker import Worker
@@ -23,7 +24,7 @@ _FULL = frozenset(
 """Causes after which the directory is removed, so that the next goal state starts from nothing."""
 
 
-def prepare(worker: Worker, package: PackageVersion, trust: Trust, *, fast_track: bool) -> HandlerManifest:
+def prepare(worker: Worker, package: PackageVersion, trust: Trust, fetch: Prefetch) -> HandlerManifest:
     """Make the target's directory ready for its first command. Errors: ``ExtensionFailure``."""
     place = worker.target
     if worker.journal.notes().get("prepared") == place.version:
@@ -32,7 +33,7 @@ def prepare(worker: Worker, package: PackageVersion, trust: Trust, *, fast_track
     started = worker.system.clock.monotonic()
     fetched = _Fetched(worker, trust)
     if not fetched.lies_there():
-        fetched.download(package, fast_track)
+        fetched.download(package, fetch)
     manifest = _initialize(worker, place)
     fetched.require_trust(manifest)
     worker.tell("Download", True, "Download succeeded", seconds=worker.system.clock.monotonic() - started)
@@ -70,12 +71,11 @@ class _Fetched:
             self._files.remove(self._place.package)
         return self._problem is None or not self._trust.gate.wants_signature(self._worker.request)
 
-    def download(self, package: PackageVersion, fast_track: bool) -> None:
+    def download(self, package: PackageVersion, fetch: Prefetch) -> None:
         if not package.uris:
             raise ExtensionFailure("ExtensionDownloadError", "The package has no URI", operation="Download")
         try:
-            source = self._worker.bench.source
-            source.download(package.uris, self._place.package, self._accept, fast_track=fast_track)
+            fetch.download(self._worker.request, package, self._place, self._accept)
         finally:
             self._files.remove(self._place.package)
         if self._problem is not None:

@@ -52,7 +52,7 @@ class Default:
 
 
 class Packages:
-    """Fetches what goal states name by lists of equivalent addresses."""
+    """Fetches what goal states name by lists of equivalent addresses. Safe to share between threads."""
 
     def __init__(
         self,
@@ -66,23 +66,20 @@ class Packages:
         self._host = host
         self._default = default or Default()
         self._shuffle = shuffle
-        self._manifest_uri: str | None = None
 
-    def version_list(self, uris: Sequence[str], *, fast_track: bool = False) -> tuple[PackageVersion, ...]:
-        """The versions a manifest lists. Errors: ``ExtensionFailure`` (code -1) when no address gave one."""
-        return version_list.parse(self.manifest(uris, fast_track=fast_track))
+    def version_list(self, uris: Sequence[str], *, fast_track: bool = False) -> tuple[tuple[PackageVersion, ...], str]:
+        """The versions a manifest lists, and the address it came from, which ``download`` wants for its packages.
 
-    def manifest(self, uris: Sequence[str], *, fast_track: bool = False) -> bytes:
-        """The text of a manifest that could be parsed; its address is remembered for the packages it names."""
-        found: list[bytes] = []
-
-        def attempt(uri: str, route: Route) -> None:
-            data = self._document(uri, route, fast_track)
-            version_list.parse(data)
-            found.append(data)
-
-        self._manifest_uri = self._first(uris, attempt, "manifest", code=-1)
-        return found[-1]
+        Errors: ``ExtensionFailure`` (code -1) when no address gave one.
+        """
+        found: list[tuple[PackageVersion, ...]] = []
+        address = self._first(
+            uris,
+            lambda uri, route: found.append(version_list.parse(self._document(uri, route, fast_track))),
+            "manifest",
+            code=-1,
+        )
+        return found[-1], address
 
     def profile(self, url: str) -> bytes:
         """The artifacts profile blob; never with the verify header. Errors: ``ExchangeFailure`` with both causes."""
@@ -102,10 +99,9 @@ class Packages:
         """Stream a package to ``destination`` (0600) and have ``accept(path)`` check it; the address that worked.
 
         When ``accept`` raises a ``Failure``, or a download breaks off, the file is removed and the next address is
-        tried. ``manifest_uri`` defaults to the address of the last manifest. Errors: ``ExtensionFailure`` with code 1001
-        and every cause.
+        tried. ``manifest_uri``: where the manifest that names the package came from. Errors: ``ExtensionFailure`` with
+        code 1001 and every cause.
         """
-        manifest_uri = manifest_uri or self._manifest_uri
 
         def fetch(uri: str, route: Route) -> None:
             self._stream(uri, route, destination, manifest_uri, fast_track)

@@ -10,7 +10,7 @@ import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,6 @@ PATIENCE = 60.0
 
 SCENARIO = """
 [configuration]
-"Extensions.GoalStatePeriod" = "1"
 "Provisioning.SshHostKeyPairType" = "ed25519"
 {configuration}
 
@@ -154,7 +153,8 @@ class Stage:
 
     def calls(self, name: str) -> list[Call]:
         """The commands of all versions of a handler, in their order."""
-        return [call for call in map(_call, sorted((self.lab.guest.upper / CALLS).glob("*"))) if call.name == name]
+        places = sorted((self.lab.guest.upper / CALLS).glob("*/what"))
+        return [call for call in (_call(place.parent) for place in places) if call.name == name]
 
     def commands(self, name: str) -> list[str]:
         return [call.short for call in self.calls(name)]
@@ -183,9 +183,14 @@ class Stage:
 
 
 @contextmanager
-def staged(place: Path, agent: str, configuration: str = "", adapter: Path | None = None) -> Iterator[Stage]:
+def staged(
+    place: Path, agent: str, configuration: str = "", adapter: Path | None = None, files: Mapping[str, str] | None = None
+) -> Iterator[Stage]:
     """A provisioned guest. ``configuration``: lines of the scenario's table; ``adapter``: another way to start ours."""
-    scenario = labs.scenario_of(place, SCENARIO.format(configuration=configuration))
+    period = "" if "GoalStatePeriod" in configuration else '"Extensions.GoalStatePeriod" = "1"'
+    scenario = labs.scenario_of(place, SCENARIO.format(configuration=f"{period}\n{configuration}"))
+    if files:
+        scenario = replace(scenario, machine=replace(scenario.machine, files={**scenario.machine.files, **files}))
     with labs.begun(scenario, str(adapter) if adapter is not None else agent) as lab:
         labs.await_ready(lab)
         yield Stage(lab, agent)

@@ -78,11 +78,11 @@ class FakeSource:
     packages: dict[tuple[str, str], bytes] = field(default_factory=dict)
     downloads: list[str] = field(default_factory=list)
 
-    def version_list(self, uris: Sequence[str], *, fast_track: bool = False) -> tuple[PackageVersion, ...]:
+    def version_list(self, uris: Sequence[str], *, fast_track: bool = False) -> tuple[tuple[PackageVersion, ...], str]:
         found = [version for name, version in self.packages if name == uris[0]]
         if not found:
             raise ExtensionFailure("ExtensionDownloadError", "Failed to download the manifest from all URIs")
-        return tuple(PackageVersion(version, (f"{uris[0]}/{version}",)) for version in found)
+        return tuple(PackageVersion(version, (f"{uris[0]}/{version}",)) for version in found), uris[0]
 
     def download(
         self,

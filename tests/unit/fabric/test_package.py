@@ -44,7 +44,7 @@ class Bench:
 
 def test_a_document_comes_directly_first_and_through_the_proxy() -> None:
     bench = Bench({A: (200, MANIFEST)})
-    (version,) = bench.packages.version_list([A])
+    (version,), _ = bench.packages.version_list([A])
     assert (version.version, version.uris) == ("2.1.6", ("https://u/",))
     assert bench.world.http.requests[0].proxied
 
@@ -66,7 +66,7 @@ def test_when_both_channels_fail_the_default_stays_and_the_next_address_is_tried
 
 def test_a_manifest_that_does_not_parse_counts_as_a_failed_address() -> None:
     bench = Bench({A: (200, b"<html>"), B: (200, MANIFEST)})
-    assert bench.packages.version_list([A, B])
+    assert bench.packages.version_list([A, B])[1] == B
 
 
 def test_a_manifest_from_nowhere_is_the_failure_minus_one_with_every_cause() -> None:
@@ -120,10 +120,10 @@ def test_a_download_cut_off_begins_anew() -> None:
     assert world.files.content[TARGET] == b"whole"
 
 
-def test_the_host_is_told_the_manifest_used_last_and_the_fast_track_mark() -> None:
+def test_the_host_is_told_the_manifest_of_the_package_and_the_fast_track_mark() -> None:
     bench = Bench({B: (200, MANIFEST)}, {A: (200, b"zip")})
-    bench.packages.version_list([B])
-    bench.packages.download([A], TARGET, lambda path: None, fast_track=True)
+    _, address = bench.packages.version_list([B])
+    bench.packages.download([A], TARGET, lambda path: None, address, fast_track=True)
     headers = bench.world.http.requests[-1].headers
     assert headers["x-ms-artifact-manifest-location"] == B
     assert headers["x-ms-verify-from-artifacts-blob"] == "true"

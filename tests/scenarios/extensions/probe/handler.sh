@@ -28,7 +28,8 @@ cut -d' ' -f1,5,6 /proc/$$/stat >"$call/processes"
 output=$(readlink "/proc/$$/fd/1")
 echo "$output" >"$call/output"
 id -u >"$call/user"
-printf '%s\n' "$name" "$command" "$sequence" "$extension" >"$call/what"
+printf '%s\n' "$name" "$command" "$sequence" "$extension" >"$call/what.tmp"
+mv "$call/what.tmp" "$call/what"
 
 # say STATUS CODE MESSAGE: the status file, whole at once.
 say() {
