@@ -8,8 +8,10 @@ Azure, a document on the medium does.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from waagent.daemon.agent import Agent
+from waagent.daemon.early import Early
 from waagent.daemon.reports import Reports
 from waagent.guest.network import primary_interface
 from waagent.model.event import Operation
@@ -35,6 +37,7 @@ class Boot:
         tell: Callable[[Operation], None],
         begin_search: Callable[[], object],
         first_goal_state: Callable[[], object],
+        errand: Callable[[Callable[[], object]], object] = lambda work: work(),
     ) -> None:
         self._agent = agent
         self._reports = reports
@@ -42,6 +45,8 @@ class Boot:
         self._begin_search = begin_search
         self._searching = False
         self._first_goal_state = first_goal_state
+        self._errand = errand
+        self._host_keys: Early[tuple[str, ...]] | None = None
 
     def run(self, proof: str | None) -> bool:
         """Everything up to Ready; False when this machine is not on Azure. ``proof`` says what shows that it is."""
@@ -53,12 +58,18 @@ class Boot:
         document: Document | Failure | None = None
         if proof is None and self._reports.is_owed():
             proof = "a Ready that is still owed to the fabric"
+        if proof is None and found.verdict is Verdict.SAME and found.current:
+            proof = "having been provisioned there under the same VM id"
         if proof is None:
             document = self._read() if ours else None
             if not isinstance(document, Document):
                 return False
             proof = "the provisioning medium"
         system.log.info(f"this machine is on Azure, by {proof}")
+        if ours:
+            self._host_keys = Early(
+                system.clock, "the host keys", lambda: provisioning.make_host_keys(system, agent.config), self._errand
+            )
         self.search_once()
         if choice.owner is Owner.NOBODY:
             provisioning.mark(system, agent.guest, paths)
@@ -129,7 +140,16 @@ class Boot:
         if needs_certificates(document.ovf):
             self._first_goal_state()
         self._reports.owe()
-        outcome = provisioning.provision(system, agent.guest, agent.config, paths, document.ovf, agent.random, document.device)
+        outcome = provisioning.provision(
+            system,
+            agent.guest,
+            agent.config,
+            paths,
+            document.ovf,
+            agent.random,
+            document.device,
+            self._host_keys.wait if self._host_keys is not None else None,
+        )
         self._finish(document.ovf)
         return outcome
 
@@ -185,6 +205,10 @@ class Boot:
         if not agent.system.clock.pause(0.0):
             agent.system.log.info(f"the agent ends before provisioning is over; its next start goes on ({failure.reason})")
             return
+        if self._host_keys is not None:
+            with suppress(Failure):
+                self._host_keys.wait()
+            provisioning.forget_new_host_keys(agent.system, agent.config)
         agent.system.log.error(f"provisioning failed: {failure}")
         if failure.hint:
             agent.system.log.error(failure.hint)

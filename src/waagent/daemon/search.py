@@ -56,7 +56,7 @@ class Search:
         if found is None:
             return False
         agent.system.log.warning(f"the wire server has moved from {connection.address} to {found.address}")
-        connection.certificates.create_transport_pair()
+        connection.certificates.renew_transport_pair()
         connection.move(found.address)
         save(agent.system, agent.paths, found)
         self._tell(self._operation("ProtocolEndpoint", found.address))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from typing import TYPE_CHECKING
 
 from waagent.daemon import history, pidfile
 from waagent.daemon.agent import Agent
@@ -17,7 +18,6 @@ from waagent.daemon.polling import Polling
 from waagent.daemon.reports import Reports
 from waagent.daemon.schedule import Duty, Scheduler
 from waagent.daemon.search import Search, keep_searching
-from waagent.daemon.serving import Serving
 from waagent.fabric import endpoint, leases
 from waagent.fabric.goal_state import Refresh
 from waagent.guest import platform
@@ -25,6 +25,9 @@ from waagent.model.failure import Failure
 from waagent.model.health import HealthReport, provisioning_failed
 from waagent.provision import marker
 from waagent.report import kvp
+
+if TYPE_CHECKING:
+    from waagent.daemon.serving import Serving
 
 PLACEHOLDER = b"<xml>empty placeholder file</xml>"
 
@@ -83,6 +86,8 @@ class Daemon:
         )
         self._lock = threading.Lock()
         self._open = False
+        self._poll_wanted = False
+        self._poll_begun = False
         self._waiting: Refresh | None = None
         """The goal state that came before provisioning was over."""
 
@@ -110,7 +115,8 @@ class Daemon:
             self._reports,
             self._outbox.tell,
             self._begin_search,
-            self._polling.wait_for_first,
+            self._first_goal_state,
+            lambda work: self.scheduler.errand("keys", work),
         )
         azure = self._attempt(boot)
         agent.quiet()
@@ -155,6 +161,7 @@ class Daemon:
             waiting, self._waiting = self._waiting, None
         if waiting is not None:
             self.scheduler.errand("fabric", lambda: self._obey(waiting))
+        self._want_goal_state()
         self.scheduler.add(Duty("telemetry", "telemetry", self._outbox.send, lambda: 60.0, delay=2.0))
 
     # -- the fabric lane
@@ -163,12 +170,30 @@ class Daemon:
         connection = keep_searching(self._search, self._agent)
         if connection is None:
             return
+        from waagent.daemon.serving import Serving  # the extension room is not needed on the way to Ready
+
         self._polling.connected(connection)
         self._outbox.connected(connection)
         self._serving = Serving(
             self._agent, self.scheduler, connection, self._outbox, self._polling.force, lambda: self._polling.failures
         )
-        # Provisioning may wait for the certificates of a goal state: a first poll that fails has to have a second one.
+        self._begin_polling()
+
+    def _first_goal_state(self) -> None:
+        """Provisioning needs the certificates of a goal state: polling begins, and goes on, until one has come."""
+        self._want_goal_state()
+        self._polling.wait_for_first()
+
+    def _want_goal_state(self) -> None:
+        self._poll_wanted = True
+        self._begin_polling()
+
+    def _begin_polling(self) -> None:
+        """From the first moment that somebody wants a goal state and there is a connection; before, it would only cost."""
+        with self._lock:
+            if self._poll_begun or not self._poll_wanted or self._serving is None:
+                return
+            self._poll_begun = True
         self.scheduler.add(Duty("goal state", "fabric", self._polling.poll, self._polling.period))
 
     def _taken(self, refresh: Refresh) -> None:

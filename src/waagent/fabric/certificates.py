@@ -47,8 +47,19 @@ class CertificateStore:
         self._system = system
         self._paths = paths
         self._openssl_path = openssl_path or "openssl"
+        self._pair_is_due = False
 
     # -- the transport pair
+
+    def renew_transport_pair(self) -> None:
+        """A detection is over: a new pair is made when it is first needed, not on the way to the first report."""
+        self._pair_is_due = True
+
+    def ensure_transport_pair(self) -> None:
+        """Make the pair that is due, if it is. Errors: ``SystemFailure``."""
+        if self._pair_is_due:
+            self.create_transport_pair()
+            self._pair_is_due = False
 
     def create_transport_pair(self) -> None:
         """Make a new RSA 2048 pair, self-signed for 730 days (fabric.md 3.4). Errors: ``SystemFailure``.
@@ -72,6 +83,7 @@ class CertificateStore:
 
     def transport_certificate(self) -> str:
         """The certificate as one base64 line, for the request header. Errors: ``SystemFailure``."""
+        self.ensure_transport_pair()
         text = self._system.files.read(self._paths.transport_certificate).decode("ascii", "replace")
         for block in split_pem(text):
             if block.label == CERTIFICATE:

@@ -141,7 +141,7 @@ def detect(
 def _detected(system: System, paths: Paths, discovery: Discovery, connect_to: Callable[[str], Connection]) -> Detected:
     found = discovery.discover()
     connection = connect_to(found.address)
-    connection.certificates.create_transport_pair()
+    connection.certificates.renew_transport_pair()
     goal_state = connection.reader.renew_identity()
     endpoints.save(system, paths, found)
     return Detected(found, connection, goal_state)

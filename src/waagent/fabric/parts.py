@@ -81,6 +81,7 @@ class PartsReader:
             data = self._wire.part(wire.shared_config_url)
             self._save_shared_config(data)
             documents.append(HistoryDocument("SharedConfig.xml", data))
+        self._store.ensure_transport_pair()
         certificates = self.certificates(wire.certificates_url)
         documents.append(HistoryDocument("Certificates.json", summary_text(certificates or ())))
         access = self._remote_access(wire, documents)

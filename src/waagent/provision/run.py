@@ -91,8 +91,11 @@ def provision(
     ovf: OvfEnvironment,
     random: Callable[[int], bytes],
     device: str | None = None,
+    new_host_keys: Callable[[], tuple[str, ...]] | None = None,
 ) -> Outcome:
     """Steps 7 to 19. ``random`` gives that many random bytes; ``device`` is for ``ending.finish``.
+
+    ``new_host_keys`` waits for host keys that somebody began to make earlier; None: they are made now.
 
     Errors: ``ProvisionFailure`` whose reason begins with the step; no marker is written then.
     """
@@ -100,7 +103,7 @@ def provision(
     run_custom_data = config.provisioning.execute_custom_data and bool(ovf.custom_data)
     with _no_new_host_keys_left(system, config):
         with _step("planning"):
-            facts, todo = prepare(system, guest, config, paths, ovf, random)
+            facts, todo = prepare(system, guest, config, paths, ovf, random, new_host_keys)
         with _step("preparing the end"):
             ending.begin(system, paths, device, run_custom_data=run_custom_data)
         for step in todo:
@@ -117,14 +120,31 @@ def provision(
 
 
 def prepare(
-    system: System, guest: Guest, config: Config, paths: Paths, ovf: OvfEnvironment, random: Callable[[int], bytes]
+    system: System,
+    guest: Guest,
+    config: Config,
+    paths: Paths,
+    ovf: OvfEnvironment,
+    random: Callable[[int], bytes],
+    new_host_keys: Callable[[], tuple[str, ...]] | None = None,
 ) -> tuple[Facts, tuple[Step, ...]]:
     """Facts and steps. New host keys are made here, beside the old ones: a failure then has changed nothing yet."""
-    new_host_keys = hostkeys.generate(system, config) if config.provisioning.regenerate_ssh_host_key_pair else ()
-    facts = observe(system, guest, config, paths, ovf, new_host_keys)
+    made = new_host_keys() if new_host_keys is not None else make_host_keys(system, config)
+    facts = observe(system, guest, config, paths, ovf, made)
     if facts.sshd.config is not None and not guest.sshd_config_edited:
         system.log.info("this image owns sshd_config: login settings go to a drop-in, where it includes any")
     return facts, steps(config, guest, paths, ovf, facts, random(RANDOM_BYTES))
+
+
+def make_host_keys(system: System, config: Config) -> tuple[str, ...]:
+    """The types of the new pairs that wait beside the old ones; none where the image's keys are kept."""
+    return hostkeys.generate(system, config) if config.provisioning.regenerate_ssh_host_key_pair else ()
+
+
+def forget_new_host_keys(system: System, config: Config) -> None:
+    """After a failure, private keys that nobody will use do not stay."""
+    with suppress(Failure):
+        system.files.remove(hostkeys.new_directory(config))
 
 
 def mark(system: System, guest: Guest, paths: Paths, vm_id: str | None = None) -> None:
@@ -150,12 +170,10 @@ def follow_cloud_init(system: System, guest: Guest, config: Config, paths: Paths
 
 @contextmanager
 def _no_new_host_keys_left(system: System, config: Config) -> Iterator[None]:
-    """After a failure, private keys that nobody will use do not stay."""
     try:
         yield
     except Failure:
-        with suppress(Failure):
-            system.files.remove(hostkeys.new_directory(config))
+        forget_new_host_keys(system, config)
         raise
 
 

@@ -77,11 +77,18 @@ def test_without_any_proof_and_without_a_medium_this_is_not_azure_and_nothing_is
     assert (machine.said.reports, machine.searches, machine.marker) == ([], [], None)
 
 
-def test_a_provisioned_machine_without_proof_is_left_alone_without_a_look_at_drives() -> None:
+def test_a_disk_that_was_moved_elsewhere_is_left_alone_without_a_look_at_drives() -> None:
+    machine = Machine()
+    machine.files.put(machine.paths.provisioned, "11111111-2222-4333-8444-555555555555")
+    assert machine.boot.run(None) is False
+    assert (machine.clock.pauses, machine.said.reports, machine.searches) == ([], [], [])
+
+
+def test_a_machine_that_was_provisioned_by_its_medium_is_still_on_azure_without_it() -> None:
     machine = Machine()
     machine.files.put(machine.paths.provisioned, STORED)
-    assert machine.boot.run(None) is False
-    assert machine.clock.pauses == []
+    assert machine.boot.run(None) is True
+    assert (machine.said.reports, machine.searches) == ([], ["begun"])
 
 
 @pytest.mark.parametrize("setting", ["Provisioning.Enabled=n\n", "Provisioning.Agent=disabled\n"])
