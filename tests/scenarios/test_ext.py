@@ -16,6 +16,7 @@ from fabriclab.judge import handler, trial
 from fabriclab.judge.report import Report
 from fabriclab.judge.rule import HELD, NOT_SEEN
 from fabriclab.judge.wishes import Wishes
+from fabriclab.samples import package
 from scenarios import labs
 
 pytestmark = [*labs.in_a_guest, pytest.mark.timeout(180)]
@@ -108,16 +109,21 @@ def test_a_script_runner_is_updated_from_an_older_package_while_downloads_fail()
 
 
 def test_the_program_says_what_it_did_and_its_exit_status(tmp_path: Path) -> None:
-    settings, output = tmp_path / "settings.json", tmp_path / "report.json"
+    settings, output, packed = (tmp_path / name for name in ("settings.json", "report.json", "Contoso.Failing__1.4.0.zip"))
     settings.write_text('{"fails": "install", "exit": 51}')
-    command = [sys.executable, "-m", "fabriclab.cli.main", "ext", "run", "failing", "--settings", str(settings)]
+    packed.write_bytes(package.pack("failing", "Contoso.Failing"))
+    command = [sys.executable, "-m", "fabriclab.cli.main", "ext", "run", str(packed), "--settings", str(settings)]
     done = subprocess.run(
         [*command, "--json", str(output)], capture_output=True, text=True, env=labs.environment(), timeout=120, check=False
     )
     assert (done.returncode, done.stderr) == (1, "")
-    assert "✗ install         1.0.0 seq 0   install" in done.stdout and "[exit 51]" in done.stdout
+    assert "✗ install         1.4.0 seq 0   install" in done.stdout and "[exit 51]" in done.stdout
     document = json.loads(output.read_text())
-    assert (document["ok"], document["handler"], document["stages"][0]["commands"][0]["status"]) == (False, "Lab.Failing", 51)
+    assert (document["ok"], document["handler"], document["stages"][0]["commands"][0]["status"]) == (
+        False,
+        "Contoso.Failing",
+        51,
+    )
     assert document["journal"]
 
 
