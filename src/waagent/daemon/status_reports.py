@@ -96,6 +96,7 @@ class StatusReports:
             return
         if state.extensions.status_blob is None:
             self._agent.system.log.warning("the goal state names no place for the status: it is fetched again")
+            self._failed_at = now
             self._refetch()
             return
         try:
