@@ -34,7 +34,7 @@ def run(system: System, guest: Guest, paths: Paths, tell: Callable[[Operation], 
     try:
         apply(system, plan(system, guest, current, interface))
         apply(system, (remember(paths, current),))
-        dhcp.renew(system, guest, interface)
+        dhcp.renew(system, guest, interface, renamed=True)
     except Failure as failure:
         tell(Operation("HostnamePublishing", False, str(failure), system.clock.now()))
         system.log.warning(f"the host name {current} was not published: {failure.reason}")

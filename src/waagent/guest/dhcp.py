@@ -116,15 +116,16 @@ def netconfig(text: str, name: str) -> str:
 # -- the renew, a conversation: which client runs decides what to ask it
 
 
-def renew(system: System, guest: Guest, interface: str | None) -> str | None:
+def renew(system: System, guest: Guest, interface: str | None, *, renamed: bool = False) -> str | None:
     """Ask the running DHCP client for a renew; what was done in a few words, or None when there was nothing to ask.
 
+    ``renamed``: for the sake of a new host name, which some clients take up only when they start.
     Nothing here can fail provisioning: what a client answered goes to the log. The first success ends it (trap 22).
     """
     if not interface:
         system.log.warning("there is no interface with a default route yet: the host name is sent with the next lease")
         return None
-    ways = (_fixed, _networkmanager, _networkd, _signalled, _dhclient_again)
+    ways = (_fixed, _networkmanager, _networkd_again if renamed else _networkd, _signalled, _dhclient_again)
     for way in ways:
         done = way(system, guest, interface)
         if done:
@@ -161,6 +162,15 @@ def _networkd(system: System, guest: Guest, interface: str) -> str | None:
     renewed = _tried(system, "networkctl", "renew", interface)
     # networkctl before systemd 244 has no such verb; a restart of networkd keeps links and addresses
     return renewed or _tried(system, "systemctl", "--no-block", "restart", "systemd-networkd")
+
+
+def _networkd_again(system: System, guest: Guest, interface: str) -> str | None:
+    """A renew of networkd's repeats the name that it started with. A restart keeps links and addresses; not to be done often,
+    because systemd gives a unit up that starts too often."""
+    if not system.files.names("/run/systemd/netif/leases"):
+        return None
+    restarted = _tried(system, "systemctl", "--no-block", "restart", "systemd-networkd")
+    return restarted or _tried(system, "networkctl", "renew", interface)
 
 
 def _signalled(system: System, guest: Guest, interface: str) -> str | None:

@@ -110,7 +110,7 @@ def provision(
             with _step(step.name):
                 apply(system, step.actions)
                 if step.name == PUBLISH:
-                    dhcp.renew(system, guest, facts.dhcp.interface)
+                    dhcp.renew(system, guest, facts.dhcp.interface, renamed=True)
     public = hostkeys.public_path(config, facts.new_host_keys[0] if facts.new_host_keys else None)
     return Outcome(
         fingerprint=hostkeys.fingerprint(system, public),

@@ -84,6 +84,13 @@ def test_networkd_is_asked_to_renew_and_one_success_is_enough() -> None:
     assert len(commands.lines) == 1
 
 
+def test_networkd_is_restarted_for_a_new_name_because_a_renew_repeats_the_old_one() -> None:
+    system, commands = machine(LEASE, ["networkctl", "systemctl"])
+    commands.on("systemctl", ...)
+    dhcp.renew(system, Guest(), "eth0", renamed=True)
+    assert commands.lines == [("systemctl", "--no-block", "restart", "systemd-networkd")]
+
+
 def test_an_old_networkd_is_restarted_without_waiting() -> None:
     system, commands = machine(LEASE, ["networkctl", "systemctl"])
     commands.on("networkctl", ..., exit_code=1, stderr="Unknown operation renew.").on("systemctl", ...)
