@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -144,14 +145,22 @@ def tell_findings(console: Console, findings: tuple[Finding, ...]) -> None:
     for one in findings:
         if one.outcome != VIOLATED:
             continue
-        console.print(Text.assemble((one.rule, "bold red"), f" – {one.sentence} (§ {one.section})"), soft_wrap=True)
+        _say(console, Text.assemble((one.rule, "bold red"), f" – {one.sentence} (§ {one.section})"), 0)
         for line in one.details[:DETAILS]:
-            console.print(Text(f"    {line}"), soft_wrap=True)
+            _say(console, Text(line), 4)
         if len(one.details) > DETAILS:
-            console.print(Text(f"    and {len(one.details) - DETAILS} more"))
-        console.print(Text.assemble("    → ", (one.advice, "bold")), soft_wrap=True)
+            _say(console, Text(f"and {len(one.details) - DETAILS} more"), 4)
+        _say(console, Text.assemble("→ ", (one.advice, "bold")), 4)
     if any(one.outcome == VIOLATED for one in findings):
         console.print()
+
+
+def _say(console: Console, text: Text, indent: int) -> None:
+    """Folded between words on a terminal; one line in a log."""
+    if console.is_terminal:
+        console.print(Padding(text, (0, 0, 0, indent)))
+    else:
+        console.print(Text(" " * indent).append(text), soft_wrap=True)
 
 
 def _short(finding: Finding) -> str:

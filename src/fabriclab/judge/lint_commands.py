@@ -7,7 +7,7 @@ from pathlib import Path
 from fabriclab.judge import manifest
 from fabriclab.judge.handler import Source
 from fabriclab.judge.manifest import BadManifest, Manifest
-from fabriclab.judge.rule import Judgement, not_seen, unless
+from fabriclab.judge.rule import Judgement, Problem, not_seen, unless
 
 EVERYWHERE = ("/bin/sh", "/bin/bash", "/usr/bin/bash", "/usr/bin/sh", "/usr/bin/python3", "/usr/bin/env", "/usr/bin/perl")
 PROGRAMS_EVERYWHERE = ("sh", "bash", "python3", "perl", "awk")
@@ -50,7 +50,8 @@ def runnable(source: Source) -> Judgement:
     read = _manifest(source)
     if isinstance(read, Judgement):
         return read
-    problems, seen = [], set()
+    problems: list[Problem] = []
+    seen = set()
     for name, word in _files(source, read):
         content = source.files[word]
         if content.startswith(ELF):
@@ -58,10 +59,10 @@ def runnable(source: Source) -> Judgement:
             continue
         line = content.removeprefix(BOM).split(b"\n", 1)[0].rstrip(b"\r").decode("utf-8", "replace")
         if not line.startswith("#!"):
-            problems.append(f"{word} ({name}) is neither a program nor does it begin with #!")
+            problems.append((name, f"{word} is neither a program nor does it begin with #!"))
             continue
         seen.add(line)
-        problems += [f"{word} ({name}) {reason}" for reason in _interpreter(line[2:].split())]
+        problems += [(name, f"{word} {reason}") for reason in _interpreter(line[2:].split())]
     return unless(problems, ", ".join(sorted(seen)))
 
 
