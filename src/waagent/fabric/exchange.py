@@ -47,7 +47,7 @@ class Policy:
     throttled_attempts: int | None = 9
     cap: float | None = None
     total: float | None = None
-    jitter: float = 0.0
+    jitter: float = 0.1
     side: str = "protocol"
     patience: float | None = None
     """Longest silence within one attempt, where ``deadline`` is long."""
@@ -56,7 +56,7 @@ class Policy:
 _POLLED = Policy(attempts=1, throttled_attempts=None, retryable=frozenset())
 _HOST = Policy(side="hostplugin")
 _HOST_POLLED = replace(_POLLED, side="hostplugin")
-_STORAGE = Policy(side="other", jitter=0.1)
+_STORAGE = Policy(side="other")
 _STORAGE_POLLED = replace(_POLLED, side="other")
 _FEW = Policy(attempts=3, throttled_attempts=None)
 
