@@ -30,7 +30,7 @@ password = "{PASSWORD}"
 disable_ssh_password_authentication = false
 custom_data = "Y3VzdG9tLXNlY3JldA=="
 """
-SIGNATURE = re.compile(rb"(?i)[?&;]sig=(?!REDACTED|<redacted>|&lt;redacted&gt;|%3Credacted)[A-Za-z0-9%+/]{8,}")
+SIGNATURE = re.compile(rb"(?i)(?:[?&;]|u0026)sig=(?!REDACTED|<redacted>|&lt;redacted&gt;|%3Credacted)[A-Za-z0-9%+/]{8,}")
 KEYS = re.compile(r"var/lib/waagent/([0-9A-F]{40}\.prv|TransportPrivate\.pem|Certificates\.pem)|etc/ssh/ssh_host_\w+_key")
 PRIVATE = re.compile(r"var/lib/waagent/[^/]+/config/[^/]+\.settings|" + KEYS.pattern)
 
