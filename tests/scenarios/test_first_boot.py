@@ -112,6 +112,7 @@ PRIVATE_KEYS = {"THUMBPRINT.prv", "TransportPrivate.pem", "Certificates.pem", "s
 def lab() -> Iterator[Lab]:
     with labs.begun(document.find("first-boot")) as made:
         labs.await_ready(made)
+        labs.await_entry(made, lambda entry: entry.kind == "status", "a first status, so that two goal states are seen")
         labs.do(made, "publish 1")
         labs.await_entry(made, labs.says("Lab.Good", "Ready", "success"), "the extension succeeds")
         yield made
