@@ -118,6 +118,7 @@ class StatusReports:
 
     def _build(self, state: GoalState) -> VmStatus:
         agent = self._agent
+        aggregate = self._aggregate  # before the handlers: that they are done must never be said before they are
         return status.build(
             agent_version=agent.version,
             now=agent.system.clock.now(),
@@ -125,7 +126,7 @@ class StatusReports:
             os_name=agent.guest.id,
             os_version=agent.guest.version,
             handlers=self._extensions.reports(state.extensions),
-            aggregate=self._aggregate,
+            aggregate=aggregate,
             features=status.supported_features(agent.config, fast_track_supported=state.fast_track_supported),
         )
 

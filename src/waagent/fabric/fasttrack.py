@@ -9,7 +9,7 @@ from __future__ import annotations
 from waagent.config.paths import Paths
 from waagent.fabric.choice import host_is_too_old, stamp, timestamp
 from waagent.fabric.hostgaplugin import HostPlugin, NewSettings, Unchanged
-from waagent.model.failure import DocumentFailure
+from waagent.model.failure import DocumentFailure, SystemFailure
 from waagent.model.goal_state import Channel, Etag, VmSettings
 from waagent.system.port import System
 
@@ -123,9 +123,12 @@ class FastTrack:
     def _remember(self, settings: VmSettings) -> None:
         import json
 
-        if settings.source is Channel.FAST_TRACK:
-            text = json.dumps({"timestamp": timestamp(settings.goal_state.created_on_ticks)})
-            if self._system.files.read_if_there(self._path) != text.encode():
-                self._system.files.write(self._path, text.encode(), 0o600)
-        else:
-            self._system.files.remove(self._path)
+        try:
+            if settings.source is Channel.FAST_TRACK:
+                text = json.dumps({"timestamp": timestamp(settings.goal_state.created_on_ticks)})
+                if self._system.files.read_if_there(self._path) != text.encode():
+                    self._system.files.write(self._path, text.encode(), 0o600)
+            elif self._system.files.exists(self._path):
+                self._system.files.remove(self._path)
+        except SystemFailure as failure:  # a disk that takes nothing: the settings hold all the same
+            self._system.log.warning(failure.reason)

@@ -15,7 +15,7 @@ from waagent.config.paths import Paths
 from waagent.fabric.certificates import REMOTE_ACCESS_CIPHER, CertificateStore
 from waagent.fabric.choice import empty
 from waagent.fabric.wireserver import WireServer
-from waagent.model.failure import DocumentFailure, Failure
+from waagent.model.failure import DocumentFailure, Failure, SystemFailure
 from waagent.model.goal_state import (
     CertificateSummary,
     ExtensionsGoalState,
@@ -107,10 +107,16 @@ class PartsReader:
             return False
 
     def _save_shared_config(self, data: bytes) -> None:
-        """Other products read this file: as received, less a byte order mark (fabric.md 3.3, trap 58)."""
+        """Other products read this file: as received, less a byte order mark (fabric.md 3.3, trap 58).
+
+        On a disk that takes nothing the goal state goes on without it, so that what fails then can be reported.
+        """
         content = data.removeprefix(b"\xef\xbb\xbf")
-        if self._system.files.read_if_there(self._paths.shared_config) != content:
-            self._system.files.write(self._paths.shared_config, content, 0o644)
+        try:
+            if self._system.files.read_if_there(self._paths.shared_config) != content:
+                self._system.files.write(self._paths.shared_config, content, 0o644)
+        except SystemFailure as failure:
+            self._system.log.warning(failure.reason)
 
     def certificates(self, url: str | None) -> tuple[CertificateSummary, ...] | None:
         """Download and install the certificates; empty without an address, and after any problem (trap 49).

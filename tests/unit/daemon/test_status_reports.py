@@ -14,6 +14,7 @@ from waagent.daemon.status_reports import LONG_FAILURE, PERIOD, RETRY, StatusRep
 from waagent.model.event import Operation
 from waagent.model.failure import ExchangeFailure
 from waagent.model.goal_state import BlobType, Channel, ExtensionsGoalState, GoalState, StatusBlob
+from waagent.model.status import GoalStateAggregate, HandlerReport, HandlerStatus
 
 BLOB = StatusBlob("https://x.example.net/status?sig=x", BlobType.BLOCK)
 
@@ -36,8 +37,9 @@ class Bench:
             version="9.9.9.10",
         )
         connection: Any = SimpleNamespace(upload=SimpleNamespace(upload=self._upload))
-        extensions: Any = SimpleNamespace(reports=lambda wanted: ())
-        self.reports = StatusReports(agent, connection, extensions, self.told.append, self._refetch, lambda: None)
+        self.extensions: Any = SimpleNamespace(reports=lambda wanted: ())
+        self.bodies: list[bytes] = []
+        self.reports = StatusReports(agent, connection, self.extensions, self.told.append, self._refetch, lambda: None)
         state: Any = SimpleNamespace(
             extensions=ExtensionsGoalState(Channel.FABRIC, "incarnation_1", status_blob=blob), fast_track_supported=True
         )
@@ -45,6 +47,7 @@ class Bench:
 
     def _upload(self, body: bytes, blob: StatusBlob) -> None:
         self.sent.append(self.clock.monotonic())
+        self.bodies.append(body)
         if self.failing:
             raise ExchangeFailure("nobody takes it")
 
@@ -103,6 +106,20 @@ def test_a_long_failure_is_told_once() -> None:
     bench.failing = True
     bench.pass_time(2 * LONG_FAILURE)
     assert [one.operation for one in bench.told] == ["ReportStatusExtended"]
+
+
+def test_that_a_goal_state_is_done_is_never_said_with_handlers_from_before() -> None:
+    bench = Bench()
+    done = GoalStateAggregate("Success", 0, "GoalState executed successfully", bench.clock.now(), "2")
+
+    def reports(wanted: object) -> tuple[HandlerReport, ...]:
+        bench.reports.processed(done)  # the lane of extensions comes to its end while the handlers are being looked at
+        return (HandlerReport(HandlerStatus("A.B", "1.0", "Installing", 0, "Plugin waits to be installed")),)
+
+    bench.extensions.reports = reports
+    bench.reports.report()
+    assert b'"Installing"' in bench.bodies[0]
+    assert b"GoalState executed successfully" not in bench.bodies[0]
 
 
 def test_without_a_place_for_it_everything_is_fetched_again() -> None:
