@@ -82,7 +82,8 @@ def state() -> dict[str, object]:
             found[" ".join(command)] = PASSING.sub("", done.stdout)
     found["host name"] = os.uname().nodename
     found["mounts"] = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    found["control groups"] = [where for where, _, _ in os.walk("/sys/fs/cgroup") if re.search("waagent|azure|Lab[.]", where)]
+    groups = [where for where, _, _ in os.walk("/sys/fs/cgroup") if re.search("waagent|azure|Lab[.]", where)]
+    found["control groups"] = [where for where in groups if "/fabriclab-" not in where]  # those are inside of other guests
     return found
 
 
@@ -94,11 +95,11 @@ def look(path: Path) -> tuple[object, ...]:
     return (*own, entry.st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest()) if path.is_file() else own
 
 
-def start(place: Path) -> subprocess.Popen[str]:
+def start(place: Path, *options: str) -> subprocess.Popen[str]:
     """`fabriclab run first-boot`, as a person starts it, with a directory of its own for temporary files."""
     (place / "tmp").mkdir()
     return subprocess.Popen(
-        [sys.executable, "-m", "fabriclab.cli.main", "run", "first-boot"],
+        [sys.executable, "-m", "fabriclab.cli.main", "run", "first-boot", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

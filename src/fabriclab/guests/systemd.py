@@ -27,7 +27,7 @@ PACKAGES = ("dbus", "init-system-helpers", "libpam-systemd", "systemd", "systemd
 OF_SUITE = {"trixie": ("python3-crypt-r",)}
 # From 256 on systemd takes version 1 control groups only when it is told so; from 258 on not at all.
 ENVIRONMENT = {"SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE": "1"}
-REBOOTED, POWERED_OFF = 128 + 1, 128 + 2
+REBOOTED = 128 + 1  # what guest_init makes of the signal; another is a power-off
 
 CONSOLE = "console.log"  # beside the guest's layers: what is written to /dev/console
 BOOT_PATIENCE = 60.0
@@ -59,6 +59,7 @@ _LINKS = {  # as `systemctl enable systemd-networkd` makes them; ifupdown, which
     f"{_ETC}/network-online.target.wants/systemd-networkd-wait-online.service": f"{_LIB}/systemd-networkd-wait-online.service",
     f"{_ETC}/sockets.target.wants/systemd-networkd.socket": f"{_LIB}/systemd-networkd.socket",
 }
+_WANTED = "/run/lab/agent"
 _BEACON = """[Unit]
 Description=the lab: {about}
 Wants=network-online.target
@@ -73,14 +74,16 @@ ExecStart=/bin/sh -c 'echo here >/run/lab/reached{then}'
 
 
 class SystemdGuest(Sandbox):
-    """`gate`: the agent's unit, which waits for `open_gate` in boots that the lab begins; `drop_in`: what the lab adds to it.
-    `on_reboot` is called before the guest comes up again after a reboot from inside."""
+    """`gate`: the agent's unit, which waits for `open_gate` in boots that the lab begins; `drop_in`: what the lab adds to it;
+    `idle`: boots are to be complete without the agent, until somebody starts it.
+    `on_end` is called when the guest has ended by itself, with whether it comes up again: after a reboot from inside."""
 
     def __init__(self, namespace: FabricNamespace, look: Machine, root: Path, name: str = "guest") -> None:
         super().__init__(namespace, replace(look, address=None, routes=()), root, name)
         self.gate: str | None = None
         self.drop_in = ""
-        self.on_reboot: Callable[[], None] = lambda: None
+        self.idle = False
+        self.on_end: Callable[[bool], None] = lambda again: None
         self.boots = 0
         self._static = look.address if look.address != Machine.address else None
         self._look = look
@@ -102,10 +105,13 @@ class SystemdGuest(Sandbox):
 
     def start(self) -> None:
         """Boots the guest; comes back when the gate is reached, or without one when the boot is complete."""
-        self._boot(self.gate)
+        self._boot(None if self.idle else self.gate)
 
     def open_gate(self) -> bool:
-        """Lets the boot go on; False when it is not held back."""
+        """Lets the boot go on; False when it is not held back: then whoever asks may start the unit."""
+        if self.idle:
+            self.idle = False
+            self.run(["touch", _WANTED], timeout=20)
         held, self._holds = self._holds, False
         return held and self.run(["/bin/sh", "-c", "echo now >/run/lab/open"], timeout=20).ok
 
@@ -176,8 +182,9 @@ class SystemdGuest(Sandbox):
                 return
             status = self._ended(waiter)
             self._changed.notify_all()
+        if status is not None:
+            self.on_end(status == REBOOTED)
         if status == REBOOTED:
-            self.on_reboot()
             try:
                 self._boot(None)
             except (control.ControlError, GuestTimeout):
@@ -202,8 +209,9 @@ class SystemdGuest(Sandbox):
             unit: _BEACON.format(about=about, order=order, then=then),
             "systemd/system/multi-user.target.wants/lab-beacon.service": f"-> /run/{unit}",
         }
-        if self.gate is not None and self.drop_in:
-            runtime[f"systemd/system/{self.gate}.d/lab.conf"] = self.drop_in
+        condition = f"[Unit]\nConditionPathExists={_WANTED}\n" if self.idle else ""
+        if self.gate is not None and (self.drop_in or condition):
+            runtime[f"systemd/system/{self.gate}.d/lab.conf"] = self.drop_in + condition
         return {
             **super()._specification(place, devices, media),
             "init": ["/sbin/init"],

@@ -15,7 +15,7 @@ from fabriclab.guests.machine import Machine, azure_dmi
 from fabriclab.guests.namespace import FabricNamespace, NamespaceBinder
 from fabriclab.guests.sandbox import Disk, Sandbox
 from fabriclab.guests.systemd import SystemdGuest
-from fabriclab.journal.entry import LAB
+from fabriclab.journal.entry import GUEST, LAB
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario.document import MachinePart, Scenario
 from fabriclab.scenario.medium import Medium, Thumbprint
@@ -64,6 +64,8 @@ class Lab:
     def reboot(self, start_agent: bool) -> None:
         """The provisioning medium is there on the first boot only (guest contract 1.1)."""
         self.guest.remove(DRIVE)
+        if isinstance(self.guest, SystemdGuest):
+            self.guest.idle = not start_agent
         self.guest.reboot()
         self.service.gone()
         _note_interface(self.guest)
@@ -108,11 +110,15 @@ def _service(guest: Sandbox, adapter: Adapter, journal: Journal) -> Service:
         return Service(guest, adapter, journal)
     service = UnitService(guest, adapter, journal)
 
-    def reboot() -> None:
+    def end(again: bool) -> None:
+        journal.add("guest", f"guest {'reboots' if again else 'has powered off'} by itself", who=GUEST)
         guest.remove(DRIVE)
-        service.rebooted()
+        if again:
+            service.rebooted()
+        else:
+            service.gone()
 
-    guest.on_reboot = reboot
+    guest.on_end = end
     return service
 
 
@@ -131,7 +137,7 @@ def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Pa
     if files is not None:
         guest.insert(Disk(DRIVE, "provisioning.iso", read_only=True), dvd.make(files))
     if isinstance(guest, SystemdGuest):
-        guest.gate = adapter.unit
+        guest.gate, guest.idle = adapter.unit, not scenario.starts_agent
     guest.start()
     _note_interface(guest)
     return guest

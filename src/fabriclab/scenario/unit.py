@@ -70,7 +70,6 @@ class UnitService(Service):
     def rebooted(self) -> None:
         """The guest has shut itself down and is about to boot again."""
         self.gone()
-        self._journal.add("guest", "guest reboots by itself", who=GUEST)
         self._announce(f"systemd starts {self._unit} at boot")
         self._follow_on()
 
