@@ -58,25 +58,27 @@ class Row:
     """The code that Debian's version gives, where it is another."""
 
 
-READY, INSTALLED, DISABLED = ("Ready", 0), ("NotReady", 0), ("NotReady", 0)
+READY, DISABLED = ("Ready", 0), ("NotReady", 0)
+FRESH = ("1.0.0 install 0", "1.0.0 enable 0")
 UPDATE = ("1.0.0 disable 1", "2.0.0 update 1", "1.0.0 uninstall 1", "2.0.0 install 1", "2.0.0 enable 1")
 UP = (wanted(), wanted("2.0.0", 1))
 UP_NO_INSTALL = tuple(command for command in UPDATE if " install " not in command)
 DOWN = (wanted("2.0.0"), wanted("1.0.0", 1))
 
 ROWS = (
-    Row("not installed, enabled", (wanted(),), ("1.0.0 install 0", "1.0.0 enable 0"), "Enabled", READY, "Plugin enabled"),
+    Row("not installed, enabled", (wanted(),), FRESH, "Enabled", READY, "Plugin enabled"),
     Row("not installed, enabled, install fails", (wanted(),), ("1.0.0 install 0",), "NotInstalled", ("NotReady", 1007),
         "[ExtensionOperationError] Non-zero exit code: 7, /var/lib/waagent/", {"1.0.0": ("install",)}),
-    Row("install failed, enabled again", (wanted(), wanted()), ("1.0.0 install 0", "1.0.0 enable 0"), "Enabled", READY,
+    Row("install failed, enabled again", (wanted(), wanted()), FRESH, "Enabled", READY,
         fails={"1.0.0": ("first install",)}),
-    Row("not installed, enabled, enable fails", (wanted(),), ("1.0.0 install 0", "1.0.0 enable 0"), "Installed", ("NotReady", 1009),
+    Row("not installed, enabled, enable fails", (wanted(),), FRESH, "Installed", ("NotReady", 1009),
         "[ExtensionOperationError] Non-zero exit code: 7, /var/lib/waagent/", {"1.0.0": ("enable",)}),
     Row("installed, enabled: never installed twice", (wanted(), wanted()), ("1.0.0 enable 0",), "Enabled", READY,
         fails={"1.0.0": ("first enable",)}),
     Row("enabled, enabled", (wanted(), wanted()), ("1.0.0 enable 0",), "Enabled", READY),
     Row("enabled, enabled with new settings", (wanted(), wanted("1.0.0", 1)), ("1.0.0 enable 1",), "Enabled", READY),
-    Row("enabled, enabled with a lower number", (wanted("1.0.0", 5), wanted("1.0.0", 2)), ("1.0.0 enable 2",), "Enabled", READY),
+    Row("enabled, enabled with a lower number", (wanted("1.0.0", 5), wanted("1.0.0", 2)), ("1.0.0 enable 2",), "Enabled",
+        READY),
     Row("enabled, enabled, enable fails: stays enabled", (wanted(), wanted("1.0.0", 1)), ("1.0.0 enable 1",), "Enabled",
         ("NotReady", 1009), "Non-zero exit code: 7", {"1.0.0": ("second enable",)}),
     # disable and uninstall
@@ -84,10 +86,12 @@ ROWS = (
     Row("enabled, disabled, disable fails", (wanted(), disabled()), ("1.0.0 disable 0",), "Enabled", ("NotReady", 1010),
         "Non-zero exit code: 7", {"1.0.0": ("disable",)}),
     Row("installed, disabled", (wanted(), disabled(), disabled()), (), "Installed", DISABLED, "Plugin disabled"),
-    Row("not installed, disabled", (wanted(), disabled()), (), "NotInstalled", ("NotReady", 1007), fails={"1.0.0": ("install",)}),
+    Row("not installed, disabled", (wanted(), disabled()), (), "NotInstalled", ("NotReady", 1007),
+        fails={"1.0.0": ("install",)}),
     Row("disabled, enabled again", (wanted(), disabled(), wanted()), ("1.0.0 enable 0",), "Enabled", READY),
     Row("enabled, uninstall", (wanted(), gone()), ("1.0.0 disable 0", "1.0.0 uninstall 0"), None, None),
-    Row("enabled, uninstall, disable fails: nothing goes", (wanted(), gone()), ("1.0.0 disable 0",), "Enabled", ("NotReady", 1010),
+    Row("enabled, uninstall, disable fails: nothing goes", (wanted(), gone()), ("1.0.0 disable 0",), "Enabled",
+        ("NotReady", 1010),
         "Non-zero exit code: 7", {"1.0.0": ("disable",)}),
     Row("enabled, uninstall, uninstall fails: goes all the same", (wanted(), gone()), ("1.0.0 disable 0", "1.0.0 uninstall 0"),
         None, None, fails={"1.0.0": ("uninstall",)}),
@@ -95,17 +99,20 @@ ROWS = (
     Row("not installed, uninstall", (wanted(), gone()), (), None, None, fails={"1.0.0": ("install",)}),
     Row("never there, uninstall", (gone(),), (), None, None),
     Row("uninstalled, uninstall again", (wanted(), gone(), gone()), (), None, None),
-    Row("uninstalled, enabled again", (wanted(), gone(), wanted()), ("1.0.0 install 0", "1.0.0 enable 0"), "Enabled", READY),
-    Row("uninstall names another version than is there", (wanted("2.0.0"), gone("1.0.0")), ("2.0.0 disable 0", "2.0.0 uninstall 0"),
+    Row("uninstalled, enabled again", (wanted(), gone(), wanted()), FRESH, "Enabled", READY),
+    Row("uninstall names another version than is there", (wanted("2.0.0"), gone("1.0.0")),
+        ("2.0.0 disable 0", "2.0.0 uninstall 0"),
         None, None, other=("2.0.0", None)),
     # updates
     Row("update with install", UP, UPDATE, "Enabled", (*READY, "2.0.0"), other=("1.0.0", None)),
-    Row("update without install", UP, UP_NO_INSTALL, "Enabled", (*READY, "2.0.0"), manifest={"updateMode": "UpdateWithoutInstall"},
+    Row("update without install", UP, UP_NO_INSTALL, "Enabled", (*READY, "2.0.0"),
+        manifest={"updateMode": "UpdateWithoutInstall"},
         other=("1.0.0", None)),
     Row("update of what is disabled", (wanted(), disabled(), wanted("2.0.0", 1)), UPDATE[1:], "Enabled", (*READY, "2.0.0"),
         other=("1.0.0", None)),
     Row("update, old disable fails", UP, UPDATE[:1], "NotInstalled", ("NotReady", 1008, "2.0.0"),
-        "[ExtensionUpdateError] [ExtensionOperationError] Non-zero exit code: 7", {"1.0.0": ("disable",)}, other=("1.0.0", "Enabled"),
+        "[ExtensionUpdateError] [ExtensionOperationError] Non-zero exit code: 7", {"1.0.0": ("disable",)}, other=("1.0.0",
+        "Enabled"),
         debian=-1),
     Row("update, old disable fails and may", UP, UPDATE, "Enabled", (*READY, "2.0.0"), "", {"1.0.0": ("disable",)},
         {"continueOnUpdateFailure": "true"}, ("1.0.0", None)),
@@ -122,7 +129,8 @@ ROWS = (
         {"2.0.0": ("enable",)}, other=("1.0.0", None)),
     Row("update failed, tried again", (*UP, wanted("2.0.0", 1)), UPDATE[1:], "Enabled", (*READY, "2.0.0"), "",
         {"2.0.0": ("first update",)}, other=("1.0.0", None)),
-    Row("update failed at the new install, tried again", (*UP, wanted("2.0.0", 1)), UPDATE[3:], "Enabled", (*READY, "2.0.0"), "",
+    Row("update failed at the new install, tried again", (*UP, wanted("2.0.0", 1)), UPDATE[3:], "Enabled", (*READY, "2.0.0"),
+        "",
         {"2.0.0": ("first install",)}, other=("1.0.0", None)),
     Row("update failed, disabled: the old version is", (*UP, disabled("2.0.0", 1)), (), "FailedUpgrade", ("NotReady", 0),
         fails={"2.0.0": ("update",)}, other=("1.0.0", "Installed")),
@@ -137,11 +145,13 @@ ROWS = (
         ("NotReady", 1008), "Non-zero exit code: 7", {"2.0.0": ("update",)}, other=("2.0.0", "FailedUpgrade")),
     Row("downgrade failed, tried again: a fresh install", (*DOWN, wanted("1.0.0", 1)), ("1.0.0 install 1", "1.0.0 enable 1"),
         "Enabled", READY, "", {"2.0.0": ("update",)}, other=("2.0.0", "FailedUpgrade")),
-    Row("failed downgrade, enabled, none installed", (*DOWN, wanted("2.0.0", 2)), ("2.0.0 install 2", "2.0.0 enable 2"), "Enabled",
+    Row("failed downgrade, enabled, none installed", (*DOWN, wanted("2.0.0", 2)), ("2.0.0 install 2", "2.0.0 enable 2"),
+        "Enabled",
         (*READY, "2.0.0"), "", {"2.0.0": ("update",)}),
     # what a package lacks
     Row("no install command", (wanted(),), (), "NotInstalled", ("NotReady", -1), manifest={"installCommand": None}),
-    Row("no enable command", (wanted(),), ("1.0.0 install 0",), "Installed", ("NotReady", -1), manifest={"enableCommand": None}),
+    Row("no enable command", (wanted(),), ("1.0.0 install 0",), "Installed", ("NotReady", -1),
+        manifest={"enableCommand": None}),
     Row("no update command is no failed upgrade", UP, UPDATE[:1], "NotInstalled", ("NotReady", -1, "2.0.0"),
         manifest={"updateCommand": None}, other=("1.0.0", "Installed")),
     Row("no uninstall command: nothing goes", (wanted(), gone()), ("1.0.0 disable 0",), "Installed", ("NotReady", -1),

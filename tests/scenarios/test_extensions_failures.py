@@ -49,7 +49,10 @@ def test_a_command_of_a_first_installation_that_hangs_is_killed_with_its_childre
     stage.wish("Hang.Install", "install", HANG)
     stage.wish("Hang.Enable", "enable", HANG)
     stage.publish(one("Hang.Install"), one("Hang.Enable"))
-    for name, command, seconds, state in (("Hang.Install", "install", 900, "NotInstalled"), ("Hang.Enable", "enable", 300, "Installed")):
+    for name, command, seconds, state in (
+        ("Hang.Install", "install", 900, "NotInstalled"),
+        ("Hang.Enable", "enable", 300, "Installed"),
+    ):
         part = stage.part(name)
         assert brief(part)[:2] == ("NotReady", 1011)
         said = f"[ExtensionError] Timeout({seconds}): /var/lib/waagent/{name}-1.0.0/handler.sh {command}\n[stdout]\nso far"
@@ -139,7 +142,9 @@ def test_a_failure_says_how_the_command_ended_and_what_it_printed(stage: Stage, 
 
 def test_programs_on_a_mount_without_exec_are_explained(stage: Stage) -> None:
     stage.publish(one("Fail.Mount"))
-    assert stage.lab.guest.shell("mount --bind /var/lib/waagent /var/lib/waagent && mount -o remount,bind,noexec /var/lib/waagent").ok
+    assert stage.lab.guest.shell(
+        "mount --bind /var/lib/waagent /var/lib/waagent && mount -o remount,bind,noexec /var/lib/waagent"
+    ).ok
     stage.again()
     said = message(stage.part("Fail.Mount"))
     stage.lab.guest.shell("umount /var/lib/waagent")
@@ -151,7 +156,11 @@ def test_programs_on_a_mount_without_exec_are_explained(stage: Stage) -> None:
 
 
 def test_statuses_go_up_and_new_goal_states_are_seen_while_a_command_runs(stage: Stage) -> None:
-    stage.wish("Busy.Long", "enable", 'say transitioning 0 "step one"; while [ ! -e /run/go-on ]; do sleep 0.1; done; say success 0 "all done"')
+    stage.wish(
+        "Busy.Long",
+        "enable",
+        'say transitioning 0 "step one"; while [ ! -e /run/go-on ]; do sleep 0.1; done; say success 0 "all done"',
+    )
     mark = stage.lab.journal.last
     stage.publish(one("Busy.Long"), wait=False)
     stage.await_status("Busy.Long", lambda part: brief(part) == ("NotReady", 0, "transitioning", 0), mark)
@@ -190,7 +199,10 @@ def test_an_agent_that_was_killed_finds_the_result_of_a_command_that_ended_witho
     stage.worked_on(mark)
     assert stage.commands("Busy.Ended") == ["1.0.0 install 0"]
     assert brief(stage.part("Busy.Ended"))[:2] == ("NotReady", 1007)
-    assert re.search(r"Non-zero exit code: 12, .*handler.sh install\n\[stdout\]\n\n\n\[stderr\]\nthe reason", message(stage.part("Busy.Ended")))
+    assert re.search(
+        r"Non-zero exit code: 12, .*handler.sh install\n\[stdout\]\n\n\n\[stderr\]\nthe reason",
+        message(stage.part("Busy.Ended")),
+    )
 
 
 # -- dependencies

@@ -249,7 +249,7 @@ def test_output_that_is_long_is_cut_so_that_the_cause_survives(stage: Stage) -> 
     stage.wish(
         "Kid.Talks",
         "enable",
-        "i=0; while [ $i -lt 90 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); done; echo the cause >&2; exit 9",
+        "i=0; while [ $i -lt 120 ]; do echo 012345678901234567890123456789; i=$((i+1)); done; echo the cause >&2; exit 9",
     )
     stage.publish(one("Kid.Talks"))
     message = stage.part("Kid.Talks")["formattedMessage"]["message"]
@@ -296,8 +296,9 @@ def test_rule_13_only_directories_of_handlers_that_are_not_named_go(stage: Stage
     kept = ("custom-script/x", "events", "history", "Foreign.Thing/config/x", "data-dir/x", "some.file-1.0")
     stage.publish(one("Clean.Old"), one("Clean.Kept"))
     stage.lab.guest.shell(
-        f"cd {LIBRARY}; mkdir -p custom-script Foreign.Thing/config data-dir; echo >custom-script/x; echo >Foreign.Thing/config/x; "
-        "echo >data-dir/x; echo >some.file-1.0; echo >Clean.Kept-1.0.0/config/own; echo >Clean.Kept-1.0.0/status/own; "
+        f"cd {LIBRARY}; mkdir -p custom-script Foreign.Thing/config data-dir; "
+        "echo >custom-script/x; "
+        "echo >Foreign.Thing/config/x; echo >data-dir/x; echo >some.file-1.0; echo >Clean.Kept-1.0.0/config/own; echo >Clean.Kept-1.0.0/status/own; "
         "echo >/var/log/azure/Clean.Old/own.log"
     )
     stage.publish(one("Clean.Kept"))
@@ -372,7 +373,7 @@ def test_several_install_once_and_enable_each_with_files_of_their_own(stage: Sta
     assert stage.commands("Multi.Each") == ["1.0.0 install 1 one", "1.0.0 enable 1 one", "1.0.0 enable 4 two"]
     assert {"one.1.settings", "two.4.settings"} <= set(stage.seen(stage.calls("Multi.Each")[-1], "newest").split())
     assert stage.read("Multi.Each-1.0.0/config/one.HandlerState") == "enabled"
-    assert instances(stage.parts("Multi.Each")) == {name: ("Ready", 0, "success", 0) for name in ("one", "two")}
+    assert instances(stage.parts("Multi.Each")) == dict.fromkeys(("one", "two"), ("Ready", 0, "success", 0))
     assert stage.exists("/var/log/azure/Multi.Each/CommandExecution_two.log")
 
 

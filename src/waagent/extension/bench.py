@@ -12,6 +12,7 @@ from typing import Protocol
 from waagent.config.paths import Paths
 from waagent.model.event import Operation
 from waagent.model.extension import PackageVersion
+from waagent.model.status import HandlerStatus
 from waagent.system.port import System
 
 
@@ -51,6 +52,8 @@ class Bench:
     """The agent's own environment, which goes to every command."""
     limited: bool = True
     """Limits of manifests apply (``CGroups.Enabled``)."""
+    unsaved: dict[str, HandlerStatus] = field(default_factory=dict)
+    """What a full or read-only disk did not take, by directory: it is reported all the same."""
 
     def event(self, operation: str, success: bool, message: str, *, name: str, version: str, seconds: float = 0.0) -> None:
         """Tell of something that was done with a handler."""

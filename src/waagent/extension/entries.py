@@ -45,9 +45,10 @@ class Progress:
 
 
 class Reports:
-    """Builds the entries, report after report; for one thread."""
+    """Builds the entries, report after report; for one thread. ``unsaved``: statuses that the disk did not take."""
 
-    def __init__(self, system: System, paths: Paths) -> None:
+    def __init__(self, system: System, paths: Paths, unsaved: Mapping[str, HandlerStatus] | None = None) -> None:
+        self._unsaved: Mapping[str, HandlerStatus] = unsaved if unsaved is not None else {}
         self._system = system
         self._files = system.files
         self._paths = paths
@@ -79,7 +80,7 @@ class Reports:
     def _handler(self, handler: RequestedHandler, progress: Progress) -> tuple[HandlerReport, ...]:
         place = progress.chosen.get(handler.name) or acted_on(self._files, self._paths, handler)
         known = state.handler_state(self._files, place)
-        status = state.handler_status(self._files, place)
+        status = self._unsaved.get(place.base) or state.handler_status(self._files, place)
         waiting = _waiting(handler, progress)
         if waiting and (status is None or status.code != 0 or known is HandlerState.NOT_INSTALLED):
             return self._under_way(handler, place, known, progress)

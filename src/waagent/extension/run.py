@@ -78,7 +78,7 @@ class Extensions:
         if config.os.enable_fips:
             own["OPENSSL_FIPS"] = "1"
         self._bench = Bench(system, paths, packages, wire_endpoint, tell, changed, own, config.cgroups.enabled)
-        self._reports = Reports(system, paths)
+        self._reports = Reports(system, paths, self._bench.unsaved)
         self._progress = Progress()
 
     # the lane of processing

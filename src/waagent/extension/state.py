@@ -52,8 +52,9 @@ def handler_status(files: Files, place: Place) -> HandlerStatus | None:
         return None
 
 
-def set_handler_status(system: System, place: Place, status: HandlerStatus) -> None:
-    _write(system, place, place.handler_status, handler_files.render_handler_status(status))
+def set_handler_status(system: System, place: Place, status: HandlerStatus) -> bool:
+    """Whether the disk took it."""
+    return _write(system, place, place.handler_status, handler_files.render_handler_status(status))
 
 
 def _text(files: Files, path: str) -> bytes | None:
@@ -63,7 +64,7 @@ def _text(files: Files, path: str) -> bytes | None:
         return None
 
 
-def _write(system: System, place: Place, path: str, content: bytes) -> None:
+def _write(system: System, place: Place, path: str, content: bytes) -> bool:
     """Failing to remember is logged, and no reason to stop a handler (extensions.md 5.5)."""
     try:
         if not system.files.exists(place.config):
@@ -71,3 +72,5 @@ def _write(system: System, place: Place, path: str, content: bytes) -> None:
         system.files.write(path, content)
     except SystemFailure as failure:
         system.log.error(f"{place.full_name}: {failure.reason}")
+        return False
+    return True

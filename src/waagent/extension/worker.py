@@ -186,7 +186,10 @@ class Worker:
         """Write the handler's own status."""
         where = place or self.target
         text = HandlerStatus(where.name, where.version, status, code, message, self.request.multi_config)
-        state.set_handler_status(self.system, where, text)
+        if state.set_handler_status(self.system, where, text):
+            self.bench.unsaved.pop(where.base, None)
+        else:
+            self.bench.unsaved[where.base] = text
         self.bench.changed()
 
 
