@@ -9,7 +9,8 @@ One TOML file per agent (adapters/*.toml, or any other path). Keys:
             copy                a directory, relative to the adapter's file, that is laid over the root as it is
     [start] command             what the guest runs
             environment         a table of text
-            unit                systemd's name of it, default walinuxagent.service: what a guest with systemd starts instead
+            unit                systemd's name of it, default walinuxagent.service: what a guest with systemd starts instead;
+                                empty when there is none before somebody installs it
     [configuration]             key = "value" lines to set in the file `path` (default /etc/waagent.conf)
 
 Unknown keys are refused: a misspelt one would silently test something else.

@@ -91,6 +91,8 @@ def assemble(
 
 def enable(guest: SystemdGuest, adapter: Adapter, base: Path) -> None:
     """Has systemd start the agent at boot. Raises BadAdapter when neither the agent nor the root has its unit."""
+    if not adapter.unit:
+        return
     places = [top / part for top in (guest.agent_layer, base) for part in ("usr/lib/systemd/system", "etc/systemd/system")]
     found = next((place / adapter.unit for place in places if (place / adapter.unit).is_file()), None)
     if found is None:

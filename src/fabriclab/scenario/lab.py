@@ -137,7 +137,7 @@ def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Pa
     if files is not None:
         guest.insert(Disk(DRIVE, "provisioning.iso", read_only=True), dvd.make(files))
     if isinstance(guest, SystemdGuest):
-        guest.gate, guest.idle = adapter.unit, not scenario.starts_agent
+        guest.gate, guest.idle = adapter.unit or None, not scenario.starts_agent
     guest.start()
     _note_interface(guest)
     return guest
