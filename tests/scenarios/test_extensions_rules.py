@@ -298,7 +298,8 @@ def test_rule_13_only_directories_of_handlers_that_are_not_named_go(stage: Stage
     stage.lab.guest.shell(
         f"cd {LIBRARY}; mkdir -p custom-script Foreign.Thing/config data-dir; "
         "echo >custom-script/x; "
-        "echo >Foreign.Thing/config/x; echo >data-dir/x; echo >some.file-1.0; echo >Clean.Kept-1.0.0/config/own; echo >Clean.Kept-1.0.0/status/own; "
+        "echo >Foreign.Thing/config/x; echo >data-dir/x; echo >some.file-1.0; "
+        "echo >Clean.Kept-1.0.0/config/own; echo >Clean.Kept-1.0.0/status/own; "
         "echo >/var/log/azure/Clean.Old/own.log"
     )
     stage.publish(one("Clean.Kept"))
@@ -434,6 +435,15 @@ def test_uninstalling_several_disables_each_that_is_enabled(stage: Stage) -> Non
 # -- special goal states
 
 
+def test_a_goal_state_of_the_fast_track_is_worked_on_in_the_same_way(stage: Stage) -> None:
+    mark = stage.lab.journal.last
+    stage.publish(one("Fast.Track", sequence=5, protected={"secret": "quiet"}), wait=False, channel="fast-track")
+    stage.await_status("Fast.Track", lambda part: brief(part) == ("Ready", 0, "success", 0), mark)
+    assert stage.commands("Fast.Track") == ["1.0.0 install 5", "1.0.0 enable 5"]
+    text = stage.seen(stage.calls("Fast.Track")[0], "config/5.settings")
+    assert text.startswith('{"runtimeSettings": [{"handlerSettings": {"publicSettings": {"a": 1}, "protectedSettings": "MII')
+
+
 def test_a_goal_state_on_hold_does_nothing_until_it_is_released(stage: Stage) -> None:
     stage.publish(one("Hold.Before"))
     stage.lab.fabric.apply(SetHold(True))
@@ -468,3 +478,23 @@ def test_an_empty_goal_state_removes_all_directories_without_any_command(stage: 
     stage.publish()
     assert stage.commands("Void.Old") == ["1.0.0 install 0", "1.0.0 enable 0"]
     assert not stage.exists("Void.Old-1.0.0")
+
+
+def test_extensions_that_the_configuration_disables_are_refused_and_say_so(stage: Stage) -> None:
+    """The last one here: afterwards the agent polls every five minutes."""
+    stage.publish(one("Conf.Off"), one("Conf.Leaves"), one("Conf.Old"))
+    before = {name: stage.commands(name) for name in ("Conf.Off", "Conf.Leaves")}
+    stage.lab.service.stop()
+    stage.lab.guest.shell("sed -i /^Extensions.Enabled/d /etc/waagent.conf; echo Extensions.Enabled=n >>/etc/waagent.conf")
+    mark = stage.lab.journal.last
+    stage.publish(one("Conf.Off", sequence=1), going("Conf.Leaves"), one("Conf.None", sequence=None), wait=False)
+    stage.lab.service.start()
+    entry = stage.worked_on(mark)
+    assert aggregate(entry)["status"] == "Success"
+    assert {name: stage.commands(name) for name in before} == before
+    assert brief(stage.part("Conf.Off", entry)) == ("NotReady", 1009, "error", 1009)
+    assert "Extensions.Enabled" in stage.part("Conf.Off", entry)["formattedMessage"]["message"]
+    assert brief(stage.part("Conf.Leaves", entry))[:2] == ("NotReady", 1010)
+    assert brief(stage.part("Conf.None", entry))[:2] == ("NotReady", 1009)
+    assert stage.exists("Conf.Leaves-1.0.0")
+    assert not stage.exists("Conf.Old-1.0.0"), "the cleanup goes on all the same"
