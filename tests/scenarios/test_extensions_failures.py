@@ -244,6 +244,7 @@ def test_what_depends_on_an_error_status_is_skipped_and_of_several_each_says_so(
     assert '"operation": "ExtensionProcessing"' in placed
 
 
+@pytest.mark.slow
 def test_what_depends_on_a_status_that_never_ends_is_skipped_after_ninety_minutes(stage: Stage) -> None:
     stage.wish("Skip.Warns", "enable", "say warning 0 hm; exit 0")
     mark = stage.lab.journal.last

@@ -6,6 +6,7 @@ Each failure says why in the handler's status, and the next goal state recovers 
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Iterator
 
@@ -84,6 +85,20 @@ def test_a_download_that_is_cut_is_begun_anew(stage: Stage) -> None:
     stage.lab.fabric.inject(Rule(Truncate(), service="blob", path="*Pack.Cut__*", first=1))
     stage.publish(one("Pack.Cut"))
     assert brief(stage.part("Pack.Cut")) == ("Ready", 0, "success", 0)
+
+
+def test_a_large_download_that_is_cut_goes_on_where_it_was(stage: Stage) -> None:
+    stage.lab.fabric.inject(Rule(Truncate(after=3_000_000), service="blob", path="*Pack.Long__*", first=1))
+    stage.package("Pack.Long", files={"payload": os.urandom(6_000_000)})
+    mark = stage.lab.journal.last
+    stage.publish(one("Pack.Long"))
+    assert brief(stage.part("Pack.Long")) == ("Ready", 0, "success", 0)
+    entries = [entry.exchange for entry in stage.lab.journal.since(mark) if entry.exchange]
+    ranges = [dict(each.request_headers) for each in entries if "/Pack.Long__" in each.target]
+    asked_for = [{name.lower(): text for name, text in headers.items()}.get("range") for headers in ranges]
+    assert asked_for[0] is None
+    assert asked_for[1] == f"bytes=3000000-{3_000_000 + 2 * 1024 * 1024 - 1}"
+    assert None not in asked_for[1:]
 
 
 def test_a_package_from_nowhere_is_1001_and_installed_by_the_next_goal_state(stage: Stage) -> None:

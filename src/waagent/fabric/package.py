@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from waagent.codec import version_list
+from waagent.fabric import resume
 from waagent.fabric.exchange import Exchange, require
 from waagent.fabric.hostgaplugin import HostPlugin
 from waagent.model.extension import PackageVersion
@@ -177,12 +178,23 @@ class Packages:
                     sink=target.take, restart=target.begin, limit=PACKAGE_LIMIT,
                 )  # fmt: skip
             else:
-                request = Request("GET", uri, sink=target.take, limit=PACKAGE_LIMIT, proxied=True)
-                require(self._exchange.send("package", request, restart=target.begin), f"GET {redact(uri)}")
+                self._stream_direct(uri, target)
         except OSError as error:
             raise SystemFailure(f"{destination}: {error.strerror or error}") from error
         finally:
             target.end()
+
+    def _stream_direct(self, uri: str, target: _Target) -> None:
+        request = Request("GET", uri, sink=target.take, limit=PACKAGE_LIMIT, proxied=True)
+        try:
+            answer = self._exchange.send("package", request, restart=target.begin_unless_worth)
+        except resume.Cut:
+            self._system.log.verbose(f"GET {redact(uri)}: goes on after {target.written} bytes")
+            if resume.fetch_rest(self._exchange, uri, target.written, target.take, PACKAGE_LIMIT):
+                return
+            target.begin()
+            answer = self._exchange.send("package", request, restart=target.begin)
+        require(answer, f"GET {redact(uri)}")
 
 
 class _Target:
@@ -193,15 +205,24 @@ class _Target:
         self._remove = remove
         self._path = path
         self._stream: BinaryIO | None = None
+        self.written = 0
+
+    def begin_unless_worth(self) -> None:
+        """Errors: ``resume.Cut`` when there is enough to go on from."""
+        if self.written >= resume.WORTH:
+            raise resume.Cut
+        self.begin()
 
     def begin(self) -> None:
         self.end()
         self._remove(self._path)
+        self.written = 0
         self._stream = self._create(self._path, 0o600)
 
     def take(self, piece: bytes) -> None:
         assert self._stream is not None
         self._stream.write(piece)
+        self.written += len(piece)
 
     def end(self) -> None:
         stream, self._stream = self._stream, None
