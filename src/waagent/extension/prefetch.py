@@ -20,7 +20,7 @@ from waagent.extension.observe import installed_version
 from waagent.extension.place import Place, sound
 from waagent.extension.sequence import Ending
 from waagent.model.extension import HandlerState, PackageVersion, RequestedHandler, RequestedState
-from waagent.model.failure import Failure
+from waagent.model.failure import Failure, SystemFailure
 from waagent.system.port import System
 
 AT_ONCE = 4
@@ -103,7 +103,10 @@ class Prefetch:
         """The goal state is done: packages that nobody came for go."""
         for errand in self._errands.values():
             if errand.package is not None and errand.done.is_set():
-                self._system.files.remove(errand.package)
+                try:
+                    self._system.files.remove(errand.package)
+                except SystemFailure as failure:
+                    self._system.log.warning(failure.reason)
 
     def _serve(self, waiting: deque[_Errand]) -> None:
         while True:
