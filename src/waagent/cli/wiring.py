@@ -33,7 +33,7 @@ def open_door(system: System) -> System:
 
 def build(config: Config, ending: Ending, log: Callable[[RealFiles, RealClock], AgentLog]) -> System:
     """The door to this machine, as the configuration wants it."""
-    files, clock = RealFiles(ending=ending), RealClock(ending)
+    files, clock = RealFiles(ending=ending, hostile=(config.lib.dir,)), RealClock(ending)
     http = RealHttp(f"WALinuxAgent/{__version__}", proxy_host=config.http_proxy.host, proxy_port=config.http_proxy.port)
     return System(files, RealCommands(), http, clock, RealSockets(ending), log(files, clock))
 

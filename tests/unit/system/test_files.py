@@ -474,3 +474,26 @@ def test_a_scratch_file_has_no_name_and_two_positions(world: World) -> None:
         writer.write(b"two")
         assert reader.read(10) == b"etwo"
     assert "No such file or directory" in refused(world.files.scratch, "/missing")
+
+
+def test_below_a_hostile_directory_no_change_goes_through_a_link_and_a_directory_takes_its_place(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "big").mkdir()
+    (tmp_path / "lib").symlink_to("big")  # an administrator's own link to another disk
+    files = RealFiles(str(tmp_path), hostile=("/lib",))
+    files.make_directory("/lib/Ext-1.0/status", mode=0o700)
+    (tmp_path / "big/Ext-1.0/config").symlink_to("/etc")
+    for change in (
+        lambda: files.write("/lib/Ext-1.0/config/HandlerState", b"Enabled"),
+        lambda: files.append("/lib/Ext-1.0/config/log", b"x"),
+        lambda: files.remove("/lib/Ext-1.0/config/passwd"),
+        lambda: files.rename("/lib/Ext-1.0/status", "/lib/Ext-1.0/config/status"),
+        lambda: files.rename("/lib/Ext-1.0/config/x", "/lib/Ext-1.0/x"),
+        lambda: files.set_mode("/lib/Ext-1.0/config/x", 0o600),
+    ):
+        with pytest.raises(SystemFailure, match="config is a link"):
+            change()
+    files.make_directory("/lib/Ext-1.0/config", mode=0o700)
+    files.write("/lib/Ext-1.0/config/HandlerState", b"Enabled")
+    assert (tmp_path / "big/Ext-1.0/config/HandlerState").read_bytes() == b"Enabled"
+    assert stat.S_IMODE((tmp_path / "etc").stat().st_mode) == 0o755 and os.listdir(tmp_path / "etc") == []

@@ -31,10 +31,14 @@ _NAME_LIMIT = 230
 
 
 class RealFiles:
-    """``root`` is put in front of every path, and no link leads out of it. ``ending`` ends every watch."""
+    """``root`` is put in front of every path, and no link leads out of it. ``ending`` ends every watch.
 
-    def __init__(self, root: str = "/", ending: Ending | None = None) -> None:
+    Below a ``hostile`` directory changes go through no link: a directory that is to be made takes the place of one.
+    """
+
+    def __init__(self, root: str = "/", ending: Ending | None = None, hostile: tuple[str, ...] = ()) -> None:
         self._root = root.rstrip("/") or "/"
+        self._hostile = hostile
         self._ending = ending or Ending()
         self._locks = tuple(threading.Lock() for _ in range(8))
 
@@ -167,8 +171,9 @@ class RealFiles:
                 new = False
                 components = walk.split(path)
                 modes = [*(0o755 for _ in components[1:]), 0o755 if mode is None else mode]
-                for component, its_mode in zip(components, modes, strict=False):
-                    new = trees.make(component, place, its_mode)
+                trusted = walk.trusted(components, self._hostile)
+                for number, (component, its_mode) in enumerate(zip(components, modes, strict=False)):
+                    new = trees.make(component, place, its_mode, follow=trusted is None or number < trusted)
                 if ids is not None:
                     os.chown(".", *ids, dir_fd=place.handle)
                 if mode is not None or new:
@@ -187,7 +192,7 @@ class RealFiles:
             return
 
     def rename(self, source: str, path: str) -> None:
-        with _explained("rename", source), walk.parent(self._root, source, change=True) as (origin, old):
+        with _explained("rename", source), walk.parent(self._root, source, True, self._hostile) as (origin, old):
             os.stat(old, dir_fd=origin.handle, follow_symlinks=False)
             with self._changing("rename to", path) as (place, new):
                 try:
@@ -261,7 +266,7 @@ class RealFiles:
     def _changing(self, verb: str, path: str, absent_is_fine: bool = False) -> Iterator[tuple[walk.Walk, str]]:
         with _explained(verb, path), self._locks[hash(path) % len(self._locks)]:
             try:
-                with walk.parent(self._root, path, change=True) as found:
+                with walk.parent(self._root, path, True, self._hostile) as found:
                     yield found
             except FileNotFoundError as error:
                 if absent_is_fine:

@@ -40,19 +40,25 @@ def sync_tree(name: str, directory: int) -> None:
         os.close(handle)
 
 
-def make(name: str, place: walk.Walk, mode: int = 0o755) -> bool:
+def make(name: str, place: walk.Walk, mode: int = 0o755, follow: bool = True) -> bool:
     """Enter a directory, making it when it is missing; True when it was made. It has its mode from the start.
 
-    A process that is killed here must not leave a directory that nobody may enter.
+    A process that is killed here must not leave a directory that nobody may enter. Where no link may be followed, the
+    directory takes the place of one.
     """
     try:
-        place.enter([name])
+        place.enter([name], None if follow else 0)
         return False
+    except walk.LinkRefused:
+        if follow:
+            raise
+        os.unlink(name, dir_fd=place.handle)
     except FileNotFoundError:
-        os.mkdir(name, mode, dir_fd=place.handle)
-        place.enter([name])
-        os.chmod(".", mode, dir_fd=place.handle)
-        return True
+        pass
+    os.mkdir(name, mode, dir_fd=place.handle)
+    place.enter([name])
+    os.chmod(".", mode, dir_fd=place.handle)
+    return True
 
 
 def remove(name: str, directory: int, device: int) -> None:
