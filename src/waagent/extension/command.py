@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from waagent.extension import capture
+from waagent.extension import capture, limits
 from waagent.extension.journal import Entry, Journal, Stage, alive, boot_id
 from waagent.extension.limits import Surroundings
 from waagent.extension.place import Place
@@ -93,6 +93,8 @@ class Result:
     """It was killed and is still there."""
     found: bool = False
     """It was started by an agent before this one."""
+    throttled: float | None = None
+    """Seconds for which its limit had held it up when it was killed."""
 
 
 def run(
@@ -160,6 +162,7 @@ def _kill_found(system: System, journal: Journal, entry: Entry) -> Result:
 
 def _start(system: System, order: Order, journal: Journal, surroundings: Surroundings, tick: Callable[[], object]) -> Result:
     begun = system.clock.monotonic()
+    before = limits.throttled(system.files, surroundings.slice) or 0.0
     entry: Entry | None = None
     try:
         entry = journal.open(
@@ -183,7 +186,8 @@ def _start(system: System, order: Order, journal: Journal, surroundings: Surroun
     seconds = system.clock.monotonic() - begun
     if code == 125 and entry is not None and journal.pid(entry) is None:
         return Result(None, output, seconds, refusal="its start could not be recorded")
-    return Result(code, output, seconds, stuck=stuck)
+    waited = limits.throttled(system.files, surroundings.slice) if code is None else None
+    return Result(code, output, seconds, stuck=stuck, throttled=None if waited is None else waited - before)
 
 
 def _spawn(
@@ -263,7 +267,8 @@ def judge(system: System, order: Order, result: Result) -> None:
         text = f"Failed to launch '{order.full}': {result.refusal}"
         raise CommandFailed("ExtensionError", text, command, command.code)
     if result.exit_code is None:
-        text = f"Timeout({command.timeout}): {order.full}\n{result.output}"
+        limited = "" if result.throttled is None else f";CPUThrottledTime({result.throttled:.1f}secs)"
+        text = f"Timeout({command.timeout}){limited}: {order.full}\n{result.output}"
         if result.stuck:
             text += "\nThe process was killed and has not ended."
         raise CommandFailed("ExtensionError", text, command, TIMED_OUT)

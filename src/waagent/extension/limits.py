@@ -16,6 +16,9 @@ from waagent.system.port import Files, System
 
 SYSTEMD = "/run/systemd/system"
 _ROOT = "/sys/fs/cgroup"
+_CPU = ("cpu,cpuacct", "cpuacct,cpu", "cpu")
+_THROTTLED = {"throttled_usec": 10**6, "throttled_time": 10**9}
+"""How the two versions of control groups call it, and its unit as a part of a second."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Surroundings:
 
     scope: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    slice: str = ""
+    """The slice of the scope."""
 
 
 def slice_name(name: str) -> str:
@@ -34,7 +39,22 @@ def slice_name(name: str) -> str:
 
 def surroundings(system: System, word: str, name: str) -> Surroundings:
     """What keeps the command ``word`` of ``name`` out of the agent's control group."""
-    return Surroundings(_scope(system, word, name), outside(system.files))
+    scope = _scope(system, word, name)
+    return Surroundings(scope, outside(system.files), slice_name(name) if scope else "")
+
+
+def throttled(files: Files, unit: str) -> float | None:
+    """Seconds for which a slice had to wait because of its limit so far; None when nobody counts them."""
+    place = f"azure.slice/azure-vmextensions.slice/{unit}/cpu.stat"
+    for root in (_ROOT, *(f"{_ROOT}/{controllers}" for controllers in _CPU)) if unit else ():
+        try:
+            text = (files.read_if_there(f"{root}/{place}", 65536) or b"").decode("ascii", "replace")
+        except SystemFailure:
+            continue
+        for name, _, number in (line.partition(" ") for line in text.splitlines()):
+            if name in _THROTTLED and number.isdecimal():
+                return int(number) / _THROTTLED[name]
+    return None
 
 
 def _scope(system: System, word: str, name: str) -> tuple[str, ...]:

@@ -134,6 +134,8 @@ def test_at_the_timeout_the_whole_group_is_killed(bench: Bench) -> None:
     failure = bench.failure(result)
     assert failure.code == 1011
     assert str(failure).startswith(f"[ExtensionError] Timeout(900): {bench.base}/do\n[stdout]\n")
+    limited = bench.failure(replace(result, throttled=12.34))
+    assert f"Timeout(900);CPUThrottledTime(12.3secs): {bench.base}/do\n" in str(limited)
     pid_file = bench.base / "pid"
     assert not pid_file.exists() or eventually(lambda: not running(int(pid_file.read_text())))
 

@@ -99,3 +99,13 @@ def test_trouble_with_limits_is_a_warning() -> None:
     manifest = HandlerManifest(limits=Limits(20))
     limits.apply(fakes.system(files=MemoryFiles(SYSTEMD), commands=said, log=log), "A", manifest)
     assert len(log.of("warning")) == 1
+
+
+def test_the_time_for_which_a_slice_was_held_up_is_found_in_both_versions() -> None:
+    place = "azure.slice/azure-vmextensions.slice/azure-vmextensions-A.slice/cpu.stat"
+    two = MemoryFiles({f"/sys/fs/cgroup/{place}": "usage_usec 9\nnr_throttled 4\nthrottled_usec 2500000\n"})
+    one = MemoryFiles({f"/sys/fs/cgroup/cpu,cpuacct/{place}": "nr_throttled 4\nthrottled_time 1500000000\n"})
+    assert limits.throttled(two, limits.slice_name("A")) == 2.5
+    assert limits.throttled(one, limits.slice_name("A")) == 1.5
+    assert limits.throttled(two, limits.slice_name("B")) is None
+    assert limits.throttled(two, "") is None
