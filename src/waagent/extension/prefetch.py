@@ -41,7 +41,7 @@ class _Errand:
 
 
 class Prefetch:
-    """``allowed`` tells of which handlers the package may be fetched. ``begin`` is called once, before anything else."""
+    """``allowed`` tells for which handlers anything may be fetched. ``begin`` is called once, before anything else."""
 
     def __init__(
         self,
@@ -56,10 +56,9 @@ class Prefetch:
         self._system = system
         self._paths = paths
         self._source = source
-        self._allowed = allowed
         self._fast_track = fast_track
         self._found: dict[str, Listed] = {}
-        useful = {each.name: each for each in handlers if each.invalid is None and sound(each.name, each.version)}
+        useful = {each.name: each for each in handlers if _is_useful(each) and allowed(each)}
         self._errands = {name: _Errand(handler) for name, handler in useful.items()} if len(useful) > 1 else {}
 
     def begin(self) -> None:
@@ -138,7 +137,7 @@ class Prefetch:
 
     def _needed(self, handler: RequestedHandler, listed: Sequence[PackageVersion]) -> PackageVersion | None:
         """The package that will be wanted, None when there is none or it lies there."""
-        if handler.state is not RequestedState.ENABLED or not self._allowed(handler):
+        if handler.state is not RequestedState.ENABLED:
             return None
         files = self._system.files
         old = installed_version(files, self._paths, handler.name)
@@ -150,3 +149,7 @@ class Prefetch:
         there = state.handler_state(files, place) not in (HandlerState.NOT_INSTALLED, HandlerState.FAILED_UPGRADE)
         there = there or Journal(self._system, place).notes().get("prepared") == place.version
         return None if there or not package.uris or files.exists(place.package) else package
+
+
+def _is_useful(handler: RequestedHandler) -> bool:
+    return handler.invalid is None and sound(handler.name, handler.version)

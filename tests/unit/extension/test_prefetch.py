@@ -105,3 +105,13 @@ def test_a_package_for_what_is_skipped_goes(lab: Lab) -> None:
     lab.start().process(goal(single(name="A.One", level=1), single(name="A.Two", level=2)))
     assert lab.status(name="A.Two")["message"].startswith("Skipping")
     assert [name for name in lab.names() if name.endswith(".zip")] == []
+
+
+def test_nothing_is_fetched_for_what_is_not_allowed(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, enabled=False)
+    for name in NAMES:
+        lab.publish(name=name)
+    source = Told(lab)
+    process(lab, source, *NAMES)
+    assert (source.lists, source.downloads) == ([], [])
+    assert {lab.status(name=name)["code"] for name in NAMES} == {1009}
