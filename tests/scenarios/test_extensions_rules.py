@@ -489,6 +489,10 @@ def test_extensions_that_the_configuration_disables_are_refused_and_say_so(stage
     mark = stage.lab.journal.last
     stage.publish(one("Conf.Off", sequence=1), going("Conf.Leaves"), one("Conf.None", sequence=None), wait=False)
     stage.lab.service.start()
+    if not stage.ours:  # Debian's version runs nothing either, and does not say so
+        labs.await_entry(stage.lab, lambda entry: entry.kind == "status", "a status", stage.lab.journal.last)
+        assert {name: stage.commands(name) for name in before} == before
+        return
     entry = stage.worked_on(mark)
     assert aggregate(entry)["status"] == "Success"
     assert {name: stage.commands(name) for name in before} == before
