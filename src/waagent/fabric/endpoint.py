@@ -100,7 +100,8 @@ class Discovery:
         address = leases.look(self._system, self._sources)
         if address is not None:
             yield Endpoint(address, "lease")
-        try:  # beside the system's own client, which has an address to keep
+        self._probed = True
+        try:  # beside the system's own client: it keeps the address, and an answer to that alone would go to it, not to us
             offer = self._ask(WAITS[:1], replace(self._surroundings, stop_client=(), start_client=()))
         except (ExchangeFailure, SystemFailure) as failure:
             self._system.log.verbose(f"looking for another wire server: {failure}")

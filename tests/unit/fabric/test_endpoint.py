@@ -216,6 +216,12 @@ def test_a_wire_server_that_moved_is_found_by_one_question_in_spite_of_a_route_t
     assert (found.address, found.source, len(bench.sockets.sent)) == ("10.77.0.16", "dhcp", 1)
 
 
+def test_a_later_look_asks_for_an_answer_to_everybody_because_the_clients_own_would_get_one_to_its_address() -> None:
+    bench = Bench(offers=(OFFER,))
+    bench.discovery.moved(KNOWN_ADDRESS)
+    assert [packet[10] for packet, _ in bench.sockets.sent] == [0x80]
+
+
 @pytest.mark.parametrize(
     ("look", "verbs"),
     [(lambda found: found.discover(), ["stop", "start"]), (lambda found: found.moved(KNOWN_ADDRESS), [])],
