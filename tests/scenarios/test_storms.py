@@ -36,9 +36,7 @@ def test_a_serving_agent_asks_little_in_a_storm_and_is_back_with_the_next_poll(n
     assert labs.not_held(result) == []
 
 
-@pytest.mark.parametrize(
-    "effect", ['effect = "status"\ncode = 503', 'effect = "reset"', 'effect = "truncate"', 'effect = "garbage"']
-)
+@pytest.mark.parametrize("effect", ["status", "reset", "truncate", "garbage"])
 def test_a_boot_in_a_storm_is_done_as_soon_as_it_ends(tmp_path: Path, effect: str) -> None:
     code = "code = 503" if effect == "status" else ""
     fault = f'[[fault]]\nservice = "wireserver"\nuntil = 20\neffect = "{effect}"\n{code}\n'
