@@ -126,6 +126,14 @@ def test_off_and_on_by_a_step_starts_the_agent_again_by_its_unit(tmp_path: Path)
     assert labs.not_held(result) == []
 
 
+def test_an_address_of_the_scenarios_own_is_set_by_networkd(tmp_path: Path) -> None:
+    scenario = labs.scenario_of(tmp_path, 'starts_agent = false\n[machine]\naddress = "10.77.0.9/24"\n')
+    with opened(scenario, systemd_labs.adapter_of(), Journal()) as lab:
+        assert do(lab, "ip -4 -o address show eth0 | grep -o 'inet [^ ]*'") == "inet 10.77.0.9/24\n"
+        assert "168.63.129.16 via 10.77.0.1 dev eth0" in do(lab, "ip route")
+        assert [entry for entry in lab.journal.entries() if entry.facts.get("message")] == []
+
+
 @pytest.mark.parametrize("how", ["killed", "ended"])
 def test_nothing_is_left_of_it_however_the_lab_ends(tmp_path: Path, how: str) -> None:
     systemd_labs.adapter_of()
