@@ -70,9 +70,12 @@ def test_the_limits_of_the_manifest_are_on_the_slice_and_on_its_services(lab: La
 def test_a_restart_of_the_agent_leaves_a_running_command_alone_and_finds_it(lab: Lab) -> None:
     (enable,) = [line.split()[1] for line in calls(lab) if line.startswith("enable ")]
     agent, seen = lab.service.number, lab.journal.last
+    assert members(lab) == [str(agent)], "somebody else is in the agent's control group"
     do(lab, f"systemctl restart {UNIT}")
     (main,) = show(lab, "MainPID")
     assert main not in ("0", str(agent))
+    assert members(lab) == [main]
+    assert "left-over" not in do(lab, f"journalctl --no-pager --unit={UNIT}")
     do(lab, f"test -d /proc/{enable}")
     labs.await_log(lab, "an earlier agent had started")
     assert "enabled" not in names(lab)
@@ -148,6 +151,12 @@ def test_where_systemd_run_fails_the_command_runs_once_and_outside_the_agents_gr
 def await_one_more_enable(lab: Lab, count: int) -> None:
     """Each start of the agent, and each new goal state, asks for one."""
     systemd_labs.await_calls(lab, "install", *["enable", "enabled"] * count)
+
+
+def members(lab: Lab) -> list[str]:
+    """Processes in the control group of the agent's unit."""
+    own = f"system.slice/{UNIT}/cgroup.procs"
+    return do(lab, f"cat /sys/fs/cgroup/systemd/{own} 2>/dev/null || cat /sys/fs/cgroup/{own}").split()
 
 
 def host_keys(lab: Lab) -> str:

@@ -26,6 +26,7 @@ SHELL = r"""
 step=$1 line=$2 groups=$3; shift 3
 [ -z "$step" ] || { set -C; echo $$ >"$step/claim"; } 2>/dev/null || exit 125
 set +C
+for group in $groups; do { echo $$ >"$group"; } 2>/dev/null; done
 agent=$PPID scoped=
 if [ $# -gt 0 ] && [ -n "$step" ]; then
     "$@" /bin/sh "$step/scope"
@@ -33,7 +34,6 @@ if [ $# -gt 0 ] && [ -n "$step" ]; then
     if [ -e "$step/started" ]; then scoped=1; else (: >/proc/$$/fd/1; : >/proc/$$/fd/2) 2>/dev/null; fi
 fi
 if [ -z "$scoped" ]; then
-    for group in $groups; do { echo $$ >"$group"; } 2>/dev/null; done
     /bin/sh -c "$line"
     code=$?
 fi
@@ -49,7 +49,8 @@ exit $code
 """Parameters: the record's directory (may be empty), the command, control groups to go to, and the scope's command.
 
 The scope's shell reads what it is to do from a file, because systemd-run comes to expand ``$`` in what it is given. What a
-failed systemd-run said is cut away.
+failed systemd-run said is cut away. This shell leaves the agent's groups first of all: it outlives the agent, and whatever
+systemd finds there when it starts or stops the agent is a left-over to it.
 """
 
 NOEXEC = "is mounted with noexec"

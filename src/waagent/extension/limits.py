@@ -24,7 +24,7 @@ _THROTTLED = {"throttled_usec": 10**6, "throttled_time": 10**9}
 @dataclass(frozen=True)
 class Surroundings:
     """How a command is kept apart from the agent. ``scope`` is the beginning of a command line, empty without systemd;
-    ``groups`` are the files that take the process out of the agent's control groups when there is no scope."""
+    ``groups`` are the files that take the process out of the agent's control groups."""
 
     scope: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
