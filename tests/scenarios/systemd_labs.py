@@ -61,6 +61,12 @@ at = 100000
 do = "change-settings"
 name = "Lab.Witness"
 public = {{ turn = 2 }}
+
+[[step]]
+id = "gone"
+at = 100000
+do = "remove"
+extension = "Lab.Witness"
 """
 
 _HANDLER = """#!/bin/sh

@@ -148,6 +148,16 @@ def test_where_systemd_run_fails_the_command_runs_once_and_outside_the_agents_gr
     assert found and not [path for path in found.values() if UNIT in path or SLICE in path], found
 
 
+def test_an_uninstalled_extension_takes_its_limits_along(lab: Lab) -> None:
+    do(lab, "rm /usr/local/bin/systemd-run")
+    labs.do(lab, "gone")
+    assert labs.settled(lambda: names(lab)[-1], lambda name: name == "uninstall", labs.PATIENCE) == "uninstall"
+    seen = labs.settled(lambda: show(lab, "CPUQuotaPerSecUSec", unit=SLICE), lambda quota: quota == ["infinity"])
+    assert seen == ["infinity"]
+    manager = groups(lab, f"{systemd_labs.CALLS}/uninstall.cgroup")
+    assert any(re.fullmatch(re.escape(SLICES) + SCOPE, path) for path in manager.values()), manager
+
+
 def await_one_more_enable(lab: Lab, count: int) -> None:
     """Each start of the agent, and each new goal state, asks for one."""
     systemd_labs.await_calls(lab, "install", *["enable", "enabled"] * count)
