@@ -17,7 +17,7 @@ from scenarios import labs, systemd_labs
 from scenarios import test_host_untouched as untouched
 from scenarios.systemd_labs import do, machine, show
 
-pytestmark = [*systemd_labs.on_systemd, pytest.mark.timeout(240)]
+pytestmark = [*systemd_labs.on_systemd, pytest.mark.xdist_group("systemd-guest"), pytest.mark.timeout(240)]
 
 WITHOUT_AGENT = """
 starts_agent = false
