@@ -22,7 +22,7 @@ lab: setup ## run the main job: first boot of a sandbox guest on the embedded fa
 	@$(BIN)/fabriclab run first-boot
 
 test: setup check ## all tests but the slow ones: units, contracts, architecture, scenarios in guests
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
 
 test-slow: setup ## the slow tests: other agents from the registry, packages installed into other roots
 	@$(BIN)/python -m pytest -q -m slow
