@@ -70,11 +70,11 @@ def test_the_limits_of_the_manifest_are_on_the_slice_and_on_its_services(lab: La
 def test_a_restart_of_the_agent_leaves_a_running_command_alone_and_finds_it(lab: Lab) -> None:
     (enable,) = [line.split()[1] for line in calls(lab) if line.startswith("enable ")]
     agent, seen = lab.service.number, lab.journal.last
-    assert members(lab) == [str(agent)], "somebody else is in the agent's control group"
+    assert_alone(lab, str(agent))
     do(lab, f"systemctl restart {UNIT}")
     (main,) = show(lab, "MainPID")
     assert main not in ("0", str(agent))
-    assert members(lab) == [main]
+    assert_alone(lab, main)
     assert "left-over" not in do(lab, f"journalctl --no-pager --unit={UNIT}")
     do(lab, f"test -d /proc/{enable}")
     labs.await_log(lab, "an earlier agent had started")
@@ -163,10 +163,11 @@ def await_one_more_enable(lab: Lab, count: int) -> None:
     systemd_labs.await_calls(lab, "install", *["enable", "enabled"] * count)
 
 
-def members(lab: Lab) -> list[str]:
-    """Processes in the control group of the agent's unit."""
+def assert_alone(lab: Lab, agent: str) -> None:
+    """Nobody else stays in the control group of the agent's unit; short commands of its own come and go."""
     own = f"system.slice/{UNIT}/cgroup.procs"
-    return do(lab, f"cat /sys/fs/cgroup/systemd/{own} 2>/dev/null || cat /sys/fs/cgroup/{own}").split()
+    look = f"cat /sys/fs/cgroup/systemd/{own} 2>/dev/null || cat /sys/fs/cgroup/{own}"
+    assert labs.settled(lambda: do(lab, look).split(), lambda found: found == [agent]) == [agent]
 
 
 def host_keys(lab: Lab) -> str:
