@@ -103,15 +103,18 @@ def _wait(system: System, guest: Guest, watch: Watch, seen: tuple[str, ...], dea
 
 def _read_device(system: System, guest: Guest, mount_point: str, device: str) -> bytes:
     mounts = _mounts(system)
+    ready = False
     for mounted in mounts:
-        if mounted.mount_point == mount_point:
-            # only an agent that was killed leaves something there
+        if mounted.mount_point == mount_point and mounted.device == device:
+            ready = True  # an agent that was killed left it there, or whoever made this machine
+        elif mounted.mount_point == mount_point:
             _unmount(system, mount_point)
         elif mounted.device == device:
             system.log.info(f"{device} is already mounted at {mounted.mount_point}; reading it there")
             return _document(system, mounted.mount_point)
-    system.files.make_directory(mount_point, mode=0o700)
-    _mount(system, guest, mount_point, device)
+    if not ready:
+        system.files.make_directory(mount_point, mode=0o700)
+        _mount(system, guest, mount_point, device)
     try:
         return _document(system, mount_point)
     finally:

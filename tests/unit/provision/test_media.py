@@ -69,13 +69,19 @@ def test_a_drive_mounted_elsewhere_is_read_there_and_left_mounted() -> None:
     assert not [line for line in drives.commands.lines if line[0] in ("mount", "umount")]
 
 
-@pytest.mark.parametrize("name", ["/dev/sr0", "fuseiso"])
-def test_what_a_killed_agent_left_mounted_in_our_own_place_is_unmounted_first(name: str) -> None:
+def test_something_foreign_in_our_own_place_is_unmounted_first() -> None:
     drives = Drives(sr0={"ovf-env.xml": OVF})
-    drives.files.put("/proc/mounts", f"{name} {TARGET} udf ro 0 0\n")
+    drives.files.put("/proc/mounts", f"fuseiso {TARGET} udf ro 0 0\n")
     assert drives.read().ovf == OVF
     said = [line[0] for line in drives.commands.lines if line[0] in ("mount", "umount")]
     assert said == ["umount", "mount", "umount"]
+
+
+def test_the_drive_that_is_mounted_in_our_own_place_is_read_there_and_unmounted() -> None:
+    drives = Drives(sr0=None)
+    drives.files.put("/proc/mounts", f"/dev/sr0 {TARGET} udf ro 0 0\n").put(f"{TARGET}/ovf-env.xml", OVF)
+    assert drives.read().ovf == OVF
+    assert [line[0] for line in drives.commands.lines if line[0] in ("mount", "umount")] == ["umount"]
 
 
 def test_a_drive_that_appears_late_ends_the_wait_at_once() -> None:
