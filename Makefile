@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-slow check format fuzz bench deb docs clean
+.PHONY: help setup lab test test-more test-slow check format fuzz bench deb docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,10 +21,22 @@ setup: .venv/.ready ## install what the lab and the tests need (Debian packages 
 lab: setup ## run the main job: first boot of a sandbox guest on the embedded fabric
 	@$(BIN)/fabriclab run first-boot
 
-test: setup check ## all tests but the slow ones: units, contracts, architecture, scenarios in guests
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
+# A guest's seconds are real ones: what fails beside other guests is tried once more by itself, and has to pass there.
+define tried
+$(BIN)/python -m pytest -q $(1) || { echo "once more, by itself: what failed beside others" >&2; \
+	$(BIN)/python -m pytest -q --last-failed --last-failed-no-failures=none $(2); }
+endef
 
-test-slow: setup ## the slow tests: other agents from the registry, packages installed into other roots
+test: setup check ## all tests but the slow ones: units, contracts, architecture, scenarios in guests
+	@$(call tried,-n 2 --dist loadfile -m "not slow",-m "not slow")
+
+MORE := tests/packaging tests/scenarios/test_other_agents.py tests/scenarios/test_fabric_channels.py \
+	tests/scenarios/test_fabric_goal_states.py tests/scenarios/test_systemd_package.py
+
+test-more: setup ## the slow tests that the continuous integration runs too: packages, Debian's agent, the fabric's channels
+	@$(call tried,-n 2 --dist loadfile -m slow $(MORE),-m slow $(MORE))
+
+test-slow: setup ## every slow test, an hour: both agents side by side, every kill point, storms, budgets, other roots
 	@$(BIN)/python -m pytest -q -m slow
 
 check: setup ## ruff, mypy --strict and the layer rules

@@ -15,7 +15,7 @@ from fabriclab.world.events import BumpIncarnation, ChangeContainer, SetFastTrac
 from scenarios import fabric_labs as fabric
 from scenarios import labs
 
-pytestmark = labs.in_a_guest
+pytestmark = [*labs.in_a_guest, pytest.mark.slow]
 MEMORY = "/var/lib/waagent/fast_track.json"
 
 

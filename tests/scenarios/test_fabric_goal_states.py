@@ -25,7 +25,7 @@ from fabriclab.world.values import JitUser, StatusBlob, TenantCertificate
 from scenarios import fabric_labs as fabric
 from scenarios import labs
 
-pytestmark = labs.in_a_guest
+pytestmark = [*labs.in_a_guest, pytest.mark.slow]
 LIB = "/var/lib/waagent"
 SECRET = {"secret": "not to be seen"}
 

@@ -75,9 +75,9 @@ class Server:
                     self._threads.discard(threading.current_thread())
 
         thread = threading.Thread(target=run, daemon=True)
-        with self._lock:
+        with self._lock:  # who stops us joins what is in there, and a thread that has not been started cannot be joined
+            thread.start()
             self._threads.add(thread)
-        thread.start()
 
     def _accept(self) -> None:
         with selectors.DefaultSelector() as selector:

@@ -53,11 +53,15 @@ def compare(upper: Path, lower: Path) -> tuple[Change, ...]:
 
 
 def look(path: Path) -> Entry | None:
-    """What is at `path`, without following a link; None when nothing is."""
+    """What is at `path`, without following a link; None when nothing is, also when it went while we looked."""
     try:
-        found = os.lstat(path)
+        return _look(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def _look(path: Path) -> Entry:
+    found = os.lstat(path)
     plain = (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
     if stat.S_ISLNK(found.st_mode):
         return Entry("link", *plain, target=os.readlink(path))
@@ -74,7 +78,7 @@ def look(path: Path) -> Entry | None:
 
 
 def _changes(upper: Path, lower: Path, inside: str, opaque: bool) -> Iterator[Change]:
-    names = sorted(os.listdir(upper))
+    names = _names(upper)
     for name in names:
         above, path = upper / name, f"{inside}/{name}"
         before = look(lower / name)
@@ -95,6 +99,14 @@ def _changes(upper: Path, lower: Path, inside: str, opaque: bool) -> Iterator[Ch
     if opaque and lower.is_dir() and not lower.is_symlink():
         for name in sorted(set(os.listdir(lower)) - set(names)):
             yield from _removed(lower / name, f"{inside}/{name}")
+
+
+def _names(directory: Path) -> list[str]:
+    """What is in a directory of a machine that runs: it may be gone by now."""
+    try:
+        return sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _removed(place: Path, path: str) -> Iterator[Change]:

@@ -97,13 +97,15 @@ def wait_for_customer(
     if not guest.pools:
         raise ProvisionFailure(f"pre-provisioned VMs are not supported on {guest.family}")
     if stage is not Stage.REBOOTED:
-        before = _changes(system, interface)
+        before, card = _changes(system, interface), _number(system, interface)
         system.files.write(marker_path(paths), b"", mode=0o600)
         _report(system, stage, report_ready)
         if stage is Stage.OS_DISK:
             _until(system, lambda: False, "the host to shut this VM down")
         elif stage is Stage.SAVABLE:
-            _until(system, lambda: not _there(system, interface), "the network interface to be detached")
+            # another card by the same name may be there before we look
+            gone = "the network interface to be detached"
+            _until(system, lambda: not _there(system, interface) or _number(system, interface) != card, gone)
             _until(system, lambda: _there(system, interface), "a network interface to be attached")
         else:
             _until(system, lambda: _changes(system, interface) >= before + 2, "the network link to go down and up")
@@ -157,6 +159,11 @@ def _changes(system: System, interface: str | None) -> int:
     content = system.files.read_if_there(f"/sys/class/net/{interface}/carrier_changes") if interface else None
     text = (content or b"").decode("ascii", "replace").strip()
     return int(text) if text.isdigit() else 0
+
+
+def _number(system: System, interface: str | None) -> bytes | None:
+    """The kernel's number of the interface: another one for another card."""
+    return system.files.read_if_there(f"/sys/class/net/{interface}/ifindex") if interface else None
 
 
 def _there(system: System, interface: str | None) -> bool:

@@ -94,7 +94,10 @@ def test_a_handler_status_of_other_types_falls_back() -> None:
     assert handler_files.parse_handler_status(data) == HandlerStatus("", "", "NotReady", 0, "5", False)
 
 
-@given(st.binary() | st.sampled_from((b"[]", b"null", b"5", b'"x"')))
+@given(
+    st.binary().filter(lambda data: not data.strip().startswith(b"{"))
+    | st.sampled_from((b"[]", b"null", b"5", b'"x"', b"{", b"{]"))
+)
 def test_hostile_bytes_give_a_document_failure(data: bytes) -> None:
     with pytest.raises(DocumentFailure):
         handler_files.parse_handler_status(data)
