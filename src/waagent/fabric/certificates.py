@@ -76,11 +76,6 @@ class CertificateStore:
         )  # fmt: skip
         files.write(paths.transport_certificate, certificate, 0o600)
 
-    def has_transport_pair(self) -> bool:
-        return self._system.files.exists(self._paths.transport_key) and self._system.files.exists(
-            self._paths.transport_certificate
-        )
-
     def transport_certificate(self) -> str:
         """The certificate as one base64 line, for the request header. Errors: ``SystemFailure``."""
         self.ensure_transport_pair()

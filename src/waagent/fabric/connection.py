@@ -145,12 +145,3 @@ def _detected(system: System, paths: Paths, discovery: Discovery, connect_to: Ca
     goal_state = connection.reader.renew_identity()
     endpoints.save(system, paths, found)
     return Detected(found, connection, goal_state)
-
-
-def resume(system: System, paths: Paths, connect_to: Callable[[str], Connection]) -> Connection | None:
-    """The connection a former process of this boot detected; None when it left none, or its key pair is gone."""
-    address = endpoints.saved(system, paths)
-    if address is None:
-        return None
-    connection = connect_to(address)
-    return connection if connection.certificates.has_transport_pair() else None
