@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from waagent.daemon.agent import Agent
+from waagent.daemon.environment import Environment
 from waagent.daemon.event_files import LEGACY_PERIOD, EventFiles
 from waagent.daemon.outbox import Outbox
 from waagent.daemon.processing import Processing
 from waagent.daemon.schedule import Duty, Scheduler
 from waagent.daemon.status_reports import StatusReports
-from waagent.duties import hostname
 from waagent.duties.remote_users import PERIOD as REMOTE_USERS_PERIOD
 from waagent.duties.remote_users import RemoteUsers
 from waagent.extension.run import Extensions
@@ -38,6 +38,7 @@ class Serving:
         scheduler: Scheduler,
         connection: Connection,
         outbox: Outbox,
+        environment: Environment,
         refetch: Callable[[], object],
         failures: Callable[[], int],
     ) -> None:
@@ -45,6 +46,7 @@ class Serving:
         self._scheduler = scheduler
         self._connection = connection
         self._outbox = outbox
+        self._environment = environment
         self._failures = failures
         self._identity = new_identifier()
         self._beats = 0
@@ -114,9 +116,7 @@ class Serving:
         add(Duty("legacy events", "monitor", self._event_files.collect_legacy, lambda: LEGACY_PERIOD, LEGACY_PERIOD))
         add(Duty("extension events", "monitor", self._event_files.collect, lambda: etp, etp))
         add(Duty("remote users", "monitor", self._remote_users.look, lambda: REMOTE_USERS_PERIOD))
-        watch = agent.config.provisioning
-        if watch.monitor_host_name:
-            add(Duty("host name", "monitor", self._watch_host_name, lambda: float(watch.monitor_host_name_period)))
+        self._environment.serve(self._connection)
 
     # -- the monitor lane
 
@@ -125,9 +125,6 @@ class Serving:
         for observation in beat(system, connection.wire, connection.host, connection.imds, connection.signals):
             message = f'{{"name": "{observation.name}", "description": "{observation.description}"}}'
             self._outbox.tell(Operation("HealthObservation", False, message, system.clock.now()))
-
-    def _watch_host_name(self) -> None:
-        hostname.run(self._agent.system, self._agent.guest, self._agent.paths, self._outbox.tell)
 
     def _tell_heartbeat(self) -> None:
         agent = self._agent

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from waagent.daemon import history, pidfile
 from waagent.daemon.agent import Agent
 from waagent.daemon.boot import Boot
+from waagent.daemon.environment import Environment
 from waagent.daemon.outbox import Outbox
 from waagent.daemon.polling import Polling
 from waagent.daemon.reports import Reports
@@ -76,6 +77,7 @@ class Daemon:
         self._reports = Reports(
             agent, self._search, lambda work: self.scheduler.errand("health", work), before=self._write_pool
         )
+        self._environment = Environment(agent, self.scheduler, self._outbox.tell)
         self._serving: Serving | None = None
         self._polling = Polling(
             agent,
@@ -137,6 +139,7 @@ class Daemon:
             files.make_directory(paths.extension_logs, mode=0o755)
         finally:
             self.scheduler.errand("fabric", self._find)
+        self._environment.begin()
 
     def _attempt(self, boot: Boot) -> bool:
         """The edge of booting: whatever goes wrong in it is reported, and extensions are served all the same."""
@@ -175,7 +178,13 @@ class Daemon:
         self._polling.connected(connection)
         self._outbox.connected(connection)
         self._serving = Serving(
-            self._agent, self.scheduler, connection, self._outbox, self._polling.force, lambda: self._polling.failures
+            self._agent,
+            self.scheduler,
+            connection,
+            self._outbox,
+            self._environment,
+            self._polling.force,
+            lambda: self._polling.failures,
         )
         self._begin_polling()
 
