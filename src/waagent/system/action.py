@@ -39,6 +39,17 @@ class WriteFile(Action):
 
 
 @dataclass(frozen=True)
+class WriteThrough(Action):
+    """Write into what is there and replace nothing: a device, or an attribute of the kernel below /sys or /proc.
+
+    What is written is not compared with what is there: a device does not say, and an attribute may say it in other words.
+    """
+
+    path: str
+    content: Content
+
+
+@dataclass(frozen=True)
 class MakeDirectory(Action):
     """Make a directory with its missing parents (0755, root) and set mode and owner, also where it existed already.
 

@@ -73,6 +73,9 @@ def _perform(system: System, action: Action) -> bool:
     match action:
         case a.WriteFile():
             return _write(system, action)
+        case a.WriteThrough():
+            files.write_through(action.path, _bytes(action.content))
+            return True
         case a.MakeDirectory():
             before = files.facts(action.path)
             files.make_directory(action.path, action.mode, action.owner)

@@ -67,6 +67,10 @@ class Files(Protocol):
         """Atomic replacement as ``action.WriteFile`` describes it."""
         ...
 
+    def write_through(self, path: str, content: bytes) -> None:
+        """Write into what is there and replace nothing: a device, or an attribute of the kernel below /sys or /proc."""
+        ...
+
     def append(self, path: str, content: bytes, mode: int = 0o644) -> None: ...
     def append_shared(self, path: str, content: bytes, *, stale_before: float | None = None) -> None:
         """Append to a file that other programs lock and write too, under both kinds of lock (fabric.md 12.2).

@@ -29,6 +29,8 @@ def _describe(action: Action) -> str:
         case a.WriteFile():
             check = f", checked by {shlex.join(action.check)}" if action.check else ""
             return f"write {action.path} ({_size(action.content)}{_rights(action.mode, action.owner)}{check})"
+        case a.WriteThrough():
+            return f"write into {action.path} ({_size(action.content)})"
         case a.MakeDirectory():
             return f"make directory {action.path}" + _bracketed(_rights(action.mode, action.owner))
         case a.Remove():

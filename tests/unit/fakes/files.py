@@ -177,6 +177,14 @@ class MemoryFiles:
         final = mode if mode is not None else 0o644 if old is None else old.mode
         directory.children[name] = _Node(Kind.FILE, final, uid, gid, self._now(), bytearray(content))
 
+    def write_through(self, path: str, content: bytes) -> None:
+        """A device keeps what was last written into it, for a test to look at in ``tree``."""
+        node = self._there("write into", path, change=True, follow=False)
+        if node.kind in (Kind.LINK, Kind.DIRECTORY):
+            raise SystemFailure(f"cannot write into {path}: it is a {node.kind.value}")
+        node.content[:] = content
+        node.modified = self._now()
+
     def append(self, path: str, content: bytes, mode: int = 0o644) -> None:
         directory, name = self._place("append to", path)
         node = directory.children.setdefault(name, _Node(Kind.FILE, mode))

@@ -22,11 +22,12 @@ PLAN: Plan = (
     a.Rename("/from", "/to"),
     a.Run(("mkfs", "/dev/sdb1"), unless="/done"),
     a.Run(("chpasswd",), stdin=Secret("me:hush"), timeout=7),
+    a.WriteThrough("/attribute", b"300"),
 )
 
 
 def machine() -> MemoryFiles:
-    tree = {"/cache/a/b": "", "/cache/c": "", "/old1": "", "/old2/x": "", "/from": "moved"}
+    tree = {"/cache/a/b": "", "/cache/c": "", "/old1": "", "/old2/x": "", "/from": "moved", "/attribute": "30\n"}
     return MemoryFiles(tree, users={"me": (1000, 1001)})
 
 
@@ -36,6 +37,7 @@ def commands(files: MemoryFiles) -> ScriptedCommands:
 
 END = {
     "/": "directory 0755 0:0",
+    "/attribute": "file 0644 0:0 300",
     "/cache": "directory 0755 0:0",
     "/d": "directory 0700 0:0",
     "/d/f": "file 0600 1000:1001 content",
@@ -51,7 +53,7 @@ def test_a_plan_does_what_its_actions_say() -> None:
     scripted = commands(files)
     done = apply(system(files=files, commands=scripted), PLAN)
     assert files.tree() == END
-    assert [one.number for one in done] == list(range(1, 13))
+    assert [one.number for one in done] == list(range(1, 14))
     assert [one.number for one in done if not one.changed] == [9]
     assert scripted.lines == [("mkfs", "/dev/sdb1"), ("chpasswd",)]
     assert scripted.calls[1].stdin == Secret("me:hush")

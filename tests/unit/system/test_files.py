@@ -196,6 +196,36 @@ def test_no_change_follows_a_link_in_the_last_component(world: World) -> None:
     assert world.files.names("/etc") == ("f", "passwd")
 
 
+def test_writing_through_keeps_what_is_there_in_its_place_and_makes_nothing(world: World) -> None:
+    files = world.files
+    files.write("/etc/attribute", b"30000\n", 0o640)
+    files.symlink("/etc/device", "/etc")
+    if isinstance(world, Real):
+        before = os.stat(f"{world.root}/etc/attribute").st_ino
+    files.write_through("/etc/device/attribute", b"300")
+    assert files.read("/etc/attribute") == b"300"
+    facts = files.facts("/etc/attribute")
+    assert facts is not None and facts.mode == 0o640
+    if isinstance(world, Real):
+        assert os.stat(f"{world.root}/etc/attribute").st_ino == before
+    world.link("/etc/planted", "attribute")
+    for path in ("/etc/missing", "/etc/planted", "/etc"):
+        with pytest.raises(SystemFailure, match="cannot write into"):
+            files.write_through(path, b"x")
+    assert not files.exists("/etc/missing")
+    assert files.read("/etc/attribute") == b"300"
+
+
+def test_a_device_is_written_through() -> None:
+    RealFiles().write_through("/dev/null", b"anything")
+
+
+def test_writing_into_a_pipe_that_nobody_reads_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SystemFailure, match="cannot write into /pipe"):
+        RealFiles(str(tmp_path)).write_through("/pipe", b"x")
+
+
 def test_appending_makes_the_file_with_its_mode(world: World) -> None:
     world.files.append("/etc/log", b"1\n", 0o600)
     world.files.append("/etc/log", b"2\n")
