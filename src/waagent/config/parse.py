@@ -105,7 +105,7 @@ def _value(row: Row, said: dict[str, tuple[int, str]], remarks: list[tuple[int, 
     if spoken not in said:
         return row.default
     number, text = said[spoken]
-    if text == "None":
+    if text == "None" or (not text and row.unset_means_none):
         return None if row.unset_means_none else row.default
     try:
         return _convert(row, text)

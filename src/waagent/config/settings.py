@@ -257,9 +257,11 @@ _OS = (
     _number(
         "OS.RootDeviceScsiTimeout",
         300,
-        "Timeout of the SCSI disks in seconds. None leaves what the system has.",
+        "Timeout of every SCSI disk in seconds, also of those that are attached later. None leaves what the system has.",
         MANUAL,
         sample="300",
+        minimum=1,
+        maximum=2_147_483,
         unset_means_none=True,
     ),
     _period("OS.RootDeviceScsiTimeoutPeriod", 30, "How often that timeout is set again"),

@@ -128,6 +128,10 @@ class Guest:
     media_modules: tuple[str, ...] = ("udf", "isofs")
     """Kernel modules to load when no mount succeeds."""
 
+    # the kernel
+    disk_timeout: Argv = ()
+    """Sets the timeout of all SCSI disks, in ``{seconds}``; empty: each disk has an attribute of its own in /sys."""
+
     # identity and deprovisioning
     vm_id_command: Argv = ("dmidecode", "--string", "system-uuid")
     vm_id_file: str | None = "/sys/class/dmi/id/product_uuid"

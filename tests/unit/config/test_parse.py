@@ -69,6 +69,28 @@ def test_none_is_a_missing_line_except_for_the_scsi_timeout() -> None:
     assert remarks == ()
 
 
+@pytest.mark.parametrize(
+    ("line", "seconds", "remarks"),
+    [
+        ("OS.RootDeviceScsiTimeout=180", 180, 0),
+        ("OS.RootDeviceScsiTimeout=", None, 0),
+        ('OS.RootDeviceScsiTimeout=""  # the system decides', None, 0),
+        ("OS.RootDeviceScsiTimeout=None", None, 0),
+        ("OS.RootDeviceScsiTimeout=0", 300, 1),
+        ("OS.RootDeviceScsiTimeout=-30", 300, 1),
+        ("OS.RootDeviceScsiTimeout=5m", 300, 1),
+        ("OS.RootDeviceScsiTimeout=4294968", 300, 1),
+        ("", 300, 0),
+    ],
+)
+def test_the_scsi_timeout_is_a_positive_number_of_seconds_or_left_to_the_system(
+    line: str, seconds: int | None, remarks: int
+) -> None:
+    config, remarked = parse(line)
+    assert config.os.root_device_scsi_timeout == seconds
+    assert len(remarked) == remarks
+
+
 def test_each_bad_value_and_unknown_key_is_remarked_once_with_line_and_key() -> None:
     text = "# c\nLogs.Verbose=maybe\nFoo.Bar=1\nFoo.Bar=2\n\nResourceDisk.SwapSizeMB=-1\nlogs.console=n\n"
     _, remarks = parse(text)

@@ -26,6 +26,7 @@ FREEBSD = Guest(
     eject=("cdcontrol", "-f", "{device}", "eject"),
     media_modules=(),
     pools=False,
+    disk_timeout=("sysctl", "kern.cam.da.default_timeout={seconds}"),
     vm_id_file=None,
     vm_id_command=("kenv", "-q", "smbios.system.uuid"),
 )
@@ -47,6 +48,7 @@ OPENBSD = replace(
     media_patterns=("cd[0-9]c",),
     mount=(("mount", "-o", "ro", "-t", "udf"), ("mount", "-o", "ro", "-t", "cd9660")),
     eject=("cdio", "eject", "{device}"),
+    disk_timeout=(),
     vm_id_command=("sysctl", "-n", "hw.uuid"),
     vm_id_swapped=False,
     forget=(
