@@ -1,7 +1,8 @@
-"""The one scheduler: waits for the next of a duty due, a piece of work done, a request to run at once, and the end.
+"""The one scheduler: waits for the next of a duty due, a piece of work done, news of the machine, and the end.
 
 The main thread only waits here. Work that talks or waits runs in its lane, a thread of its own: duties of one lane never
-overlap, duties of different lanes never delay each other, and a signal is obeyed at once whatever a lane is doing.
+overlap, duties of different lanes never delay each other, and a signal is obeyed at once whatever a lane is doing. News of
+the machine (``listen``) costs no thread: their descriptors are waited for beside everything else.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from waagent.daemon.ears import Ear, Ears
 from waagent.model.failure import Failure
-from waagent.system.port import Clock, Log
+from waagent.system.port import Clock, Log, Watch
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Duty:
 
 
 class Scheduler:
-    """Runs duties until ``stop``. ``add``, ``wake``, ``errand`` and ``stop`` may be called from any thread."""
+    """Runs duties until ``stop``. All but ``run`` may be called from any thread."""
 
     def __init__(self, clock: Clock, log: Log) -> None:
         self._clock = clock
@@ -41,6 +43,7 @@ class Scheduler:
         self._running: set[str] = set()
         self._again: set[str] = set()
         self._lanes: dict[str, queue.SimpleQueue[Callable[[], object]]] = {}
+        self._new_ears: list[Ear] = []
         self._waits_until: float | None = None
         self._ended = False
         self._receiver, self._sender = socket.socketpair()
@@ -61,12 +64,33 @@ class Scheduler:
 
     def wake(self, name: str, within: float = 0.0) -> None:
         """Make a duty due within so many seconds at the latest; when it is running, once more right after."""
+        self._make_due(name, within)
+        self._nudge()
+
+    def _make_due(self, name: str, within: float = 0.0) -> None:
         with self._lock:
             if name in self._running:
                 self._again.add(name)
             elif name in self._due:
                 self._due[name] = min(self._due[name], self._clock.monotonic() + within)
+
+    def listen(self, watch: Watch, *names: str) -> bool:
+        """Wake these duties, there or added later, whenever the watch has news; a burst of news wakes them once.
+
+        False where nothing tells of news: then their period alone brings the duties back, and the watch is closed.
+        """
+        if watch.fileno() is None:
+            watch.close()
+            return False
+
+        def wake() -> None:
+            for name in names:
+                self._make_due(name)
+
+        with self._lock:
+            self._new_ears.append(Ear(watch, wake))
         self._nudge()
+        return True
 
     def errand(self, lane: str, work: Callable[[], object]) -> None:
         """Do one piece of work in a lane, after what is queued there. Its failure is logged."""
@@ -86,11 +110,22 @@ class Scheduler:
         """Wait and dispatch until ``stop``. Lanes that are still at work are left behind: their threads are daemons."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._receiver, selectors.EVENT_READ)
+            ears = Ears(selector)
             while not self._ended:
+                ears.add(self._take_new_ears())
+                ears.open(self._clock.monotonic())
                 for duty in self._take_due():
                     self.errand(duty.lane, lambda duty=duty: self._perform(duty))  # type: ignore[misc]
-                if selector.select(self._seconds_to_next()):
-                    self._drain()
+                for key, _ in selector.select(self._seconds_to_next(ears.next_opening())):
+                    if isinstance(key.data, Ear):
+                        ears.hear(key.data, self._clock.monotonic())
+                    else:
+                        self._drain()
+
+    def _take_new_ears(self) -> list[Ear]:
+        with self._lock:
+            new, self._new_ears = self._new_ears, []
+            return new
 
     def _take_due(self) -> list[Duty]:
         now = self._clock.monotonic()
@@ -101,11 +136,13 @@ class Scheduler:
                 self._due[name] = now + max(self._duties[name].period(), 0.05)
             return [self._duties[name] for name in names]
 
-    def _seconds_to_next(self) -> float | None:
+    def _seconds_to_next(self, opening: float | None) -> float | None:
         """A duty that runs counts with its next moment; once that is past, its end tells us."""
         with self._lock:
             now = self._clock.monotonic()
             waiting = [moment for name, moment in self._due.items() if name not in self._running or moment > now]
+            if opening is not None:
+                waiting.append(opening)
             self._waits_until = min(waiting, default=None)
         return None if self._waits_until is None else max(self._waits_until - now, 0.0)
 

@@ -42,6 +42,14 @@ class Watch(Protocol):
         """Wait for a change, at most so many seconds; look again in any case. False at once when the program is ending."""
         ...
 
+    def fileno(self) -> int | None:
+        """A descriptor that is readable while there is news, for ``Scheduler.listen``; None where nothing tells of any."""
+        ...
+
+    def drain(self) -> None:
+        """Take what was said so far as heard."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -227,7 +235,7 @@ class Clock(Protocol):
 
 
 class Sockets(Protocol):
-    """What DHCP and address discovery need of the network."""
+    """What DHCP and address discovery need of the network, and what the kernel tells of it, of devices and of its name."""
 
     def broadcast(self, packet: bytes, *, interface: str, timeout: float, accept: Callable[[bytes], bool]) -> bytes | None:
         """Send from UDP 68 to 255.255.255.255:67 and return the first reply that ``accept`` takes, or None in time."""
@@ -239,6 +247,18 @@ class Sockets(Protocol):
 
     def watch_links(self) -> Watch:
         """Watch network links come, go, and change their state."""
+        ...
+
+    def watch_routes(self) -> Watch:
+        """Watch links, and the IPv4 addresses and routes too."""
+        ...
+
+    def watch_devices(self) -> Watch:
+        """Watch devices come, go and change, as the kernel sees them."""
+        ...
+
+    def watch_host_name(self) -> Watch:
+        """Watch the host name change, whoever changes it."""
         ...
 
     def host_name(self) -> str: ...

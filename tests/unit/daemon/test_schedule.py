@@ -1,8 +1,11 @@
+import selectors
 import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 
+from unit.fakes.watch import SpokenWatch
+from waagent.daemon.ears import Ear, Ears
 from waagent.daemon.schedule import Duty, Scheduler
 from waagent.model.failure import Failure
 
@@ -141,3 +144,76 @@ def test_a_duty_that_overran_its_period_runs_again_at_once_and_is_waited_for_qui
     assert began.acquire(timeout=2)
     may_end.release()
     finish()
+
+
+# -- news of the machine
+
+
+def test_news_wakes_the_duties_of_a_watch_and_no_others() -> None:
+    scheduler = Scheduler(RunningClock(), ListLog())
+    woken, other, apart = threading.Semaphore(0), threading.Semaphore(0), threading.Semaphore(0)
+    watch = SpokenWatch()
+    assert scheduler.listen(watch, "woken", "other", "not there")
+    for name, runs in (("woken", woken), ("other", other), ("apart", apart)):
+        scheduler.add(Duty(name, "a", runs.release, lambda: 3600))
+    finish = running(scheduler)
+    for runs in (woken, other, apart):
+        assert runs.acquire(timeout=2)
+    watch.say()
+    assert woken.acquire(timeout=2) and other.acquire(timeout=2)
+    assert not apart.acquire(timeout=0.1)
+    finish()
+
+
+def test_a_burst_of_news_costs_one_run_and_what_comes_after_it_another() -> None:
+    scheduler = Scheduler(RunningClock(), ListLog())
+    runs = threading.Semaphore(0)
+    watch = SpokenWatch()
+    scheduler.add(Duty("woken", "a", runs.release, lambda: 3600))
+    finish = running(scheduler)
+    assert runs.acquire(timeout=2)
+    scheduler.listen(watch, "woken")
+    for _ in range(5):
+        watch.say(10)
+        time.sleep(0.02)
+    assert runs.acquire(timeout=2)
+    assert watch.drained == 1
+    assert not runs.acquire(timeout=0.2)
+    watch.say()
+    assert runs.acquire(timeout=2)
+    finish()
+
+
+def test_a_watch_that_tells_nothing_is_closed_and_the_period_alone_counts() -> None:
+    scheduler = Scheduler(RunningClock(), ListLog())
+
+    class Silent(SpokenWatch):
+        def fileno(self) -> None:  # type: ignore[override]
+            return None
+
+    watch = Silent()
+    assert not scheduler.listen(watch, "any")
+    assert watch.closed
+
+
+def test_a_watch_that_never_stops_talking_is_heard_less_and_less_often() -> None:
+    with selectors.DefaultSelector() as selector:
+        watch, wakes, gaps, now = SpokenWatch(), [], [], 100.0
+        ear = Ear(watch, lambda: wakes.append(now))
+        ears = Ears(selector)
+        ears.add([ear])
+        for _ in range(10):
+            watch.say()
+            assert selector.select(0)
+            ears.hear(ear, now)
+            assert not selector.select(0), "it is not listened to while it settles"
+            opening = ears.next_opening()
+            assert opening is not None
+            gaps.append(opening - now)
+            now = opening
+            ears.open(now)
+        assert gaps[:4] == [0.25, 0.5, 1.0, 2.0] and gaps[-1] == 8.0
+        assert len(wakes) == 10
+        now += 60.0
+        ears.hear(ear, now)
+        assert ears.next_opening() == now + 0.25, "after a long silence it is heard at once again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from unit.fakes.watch import FakeWatch
+from waagent.system.port import Watch
 
 
 class FakeSockets:
@@ -22,6 +23,10 @@ class FakeSockets:
         self._local_address = local_address
         self._later: list[tuple[float, Callable[[], object]]] = []
         self.pause: Callable[[float], bool] = lambda seconds: True
+        self.routes: Watch | None = None
+        self.devices: Watch | None = None
+        self.names: Watch | None = None
+        """Prepared watches; without one, nothing tells of such news."""
 
     def later(self, seconds: float, change: Callable[[], object]) -> FakeSockets:
         """Something happens to the links after so many seconds of waiting for it; it ends the wait."""
@@ -34,6 +39,18 @@ class FakeSockets:
 
     def watch_links(self) -> FakeWatch:
         return FakeWatch(self._later, lambda seconds: self.pause(seconds))
+
+    def watch_routes(self) -> Watch:
+        return self.routes or self.watch_links()
+
+    def watch_devices(self) -> Watch:
+        return self.devices or self.watch_links()
+
+    def watch_host_name(self) -> Watch:
+        return self.names or self.watch_links()
+
+    def set_host_name(self, name: str) -> None:
+        self._host_name = name
 
     def broadcast(self, packet: bytes, *, interface: str, timeout: float, accept: Callable[[bytes], bool]) -> bytes | None:
         self.sent.append((interface, packet))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -73,6 +74,20 @@ def test_a_directory_may_be_made_later_with_those_above_it(tmp_path: Path) -> No
         while waited(watching, 0.1) == (True, True):
             pass  # what was seen twice
         assert waited(watching, 0.2) == (True, False)
+
+
+def test_the_descriptor_of_a_watch_is_readable_until_it_is_drained_and_follows_directories_that_come(tmp_path: Path) -> None:
+    place = tmp_path / "a/b"
+    with closing(RealFiles().watch([str(place)])) as watching:
+        for made in (place.parent, place, place / "file"):
+            assert not news(watching)
+            made.mkdir()
+            assert news(watching), made
+            watching.drain()
+
+
+def news(watching: Watch) -> bool:
+    return bool(select.select([watching.fileno()], [], [], 0.1)[0])
 
 
 def test_writes_are_not_told_where_only_entries_count(tmp_path: Path) -> None:

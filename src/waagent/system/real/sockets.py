@@ -47,9 +47,24 @@ class RealSockets:
         return tuple((name, mac) for name in _names() if (mac := _hardware_address(name)) is not None)
 
     def watch_links(self) -> Watch:
-        from waagent.system.real import watch
+        from waagent.system.real import kernel_news
 
-        return watch.links(self._ending)
+        return kernel_news.routes(self._ending, kernel_news.LINKS)
+
+    def watch_routes(self) -> Watch:
+        from waagent.system.real import kernel_news
+
+        return kernel_news.routes(self._ending, kernel_news.ROUTES)
+
+    def watch_devices(self) -> Watch:
+        from waagent.system.real import kernel_news
+
+        return kernel_news.devices(self._ending)
+
+    def watch_host_name(self) -> Watch:
+        from waagent.system.real import kernel_news
+
+        return kernel_news.host_name(self._ending)
 
     def host_name(self) -> str:
         return socket.gethostname()

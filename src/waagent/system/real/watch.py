@@ -1,7 +1,8 @@
-"""The ``Watch`` port: inotify for directories, rtnetlink for network links, and short looks where there is neither.
+"""The ``Watch`` port: inotify for directories, and short looks where the kernel tells nothing.
 
 A directory that is not there yet is watched through its nearest ancestor until it is. Odd: the standard library knows no
 inotify, so that the C library is asked; where it has none (FreeBSD, an old libc) the wait is cut into glances instead.
+What the kernel says of networks, devices and the host name is heard in ``kernel_news``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import os
 import select
-import socket
 from collections.abc import Callable, Iterable, Sequence
 
 from waagent.system.real.ending import Ending
@@ -20,8 +20,6 @@ GLANCE = 0.5
 _CREATED, _MOVED_TO, _MOVED_FROM, _DELETED, _WRITTEN = 0x100, 0x80, 0x40, 0x200, 0x8
 _ENTRIES = _CREATED | _MOVED_TO | _MOVED_FROM | _DELETED
 _ONLY_DIRECTORIES = 0x01000000
-_LINKS = 1
-"""RTMGRP_LINK: links that come, go, or change their state."""
 
 
 class Glances:
@@ -33,6 +31,12 @@ class Glances:
     def wait(self, seconds: float) -> bool:
         return not self._ending.wait(max(0.0, min(seconds, GLANCE)))
 
+    def fileno(self) -> None:
+        """Nothing tells of a change."""
+
+    def drain(self) -> None:
+        """Nothing was said."""
+
     def close(self) -> None:
         """There is nothing to close."""
 
@@ -40,7 +44,9 @@ class Glances:
 class Polled:
     """Waits until a descriptor has something to say. ``look`` True: something is new already, so do not wait."""
 
-    def __init__(self, ending: Ending, descriptor: int, close: Callable[[], object], look: Callable[[], bool]) -> None:
+    def __init__(
+        self, ending: Ending, descriptor: int, close: Callable[[], object], look: Callable[[], bool] = lambda: False
+    ) -> None:
         self._ending = ending
         self._descriptor = descriptor
         self._close = close
@@ -58,13 +64,20 @@ class Polled:
         if self._ending.is_set():
             return False
         if self._descriptor in ready:
-            self._drain()
+            self._empty()
         return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def drain(self) -> None:
+        self._empty()
+        self._look()
 
     def close(self) -> None:
         self._close()
 
-    def _drain(self) -> None:
+    def _empty(self) -> None:
         try:
             while os.read(self._descriptor, 65536):
                 pass
@@ -122,17 +135,3 @@ def directories(ending: Ending, paths: Sequence[str], *, writes: bool) -> Polled
         found.close()
         return Glances(ending)
     return Polled(ending, found.descriptor, found.close, found.is_news)
-
-
-def links(ending: Ending) -> Polled | Glances:
-    """Network links that come, go, or change their state."""
-    try:
-        channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
-    except (OSError, AttributeError):
-        return Glances(ending)
-    try:
-        channel.bind((0, _LINKS))
-    except OSError:
-        channel.close()
-        return Glances(ending)
-    return Polled(ending, channel.fileno(), channel.close, lambda: False)
