@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from waagent import __version__
 from waagent.cli.legacy import Invocation
@@ -16,7 +16,7 @@ from waagent.report.telemetry import Machine, os_version_text
 from waagent.system.port import System
 from waagent.system.real import console
 from waagent.system.real.clock import RealClock
-from waagent.system.real.commands import RealCommands
+from waagent.system.real.commands import PATH, RealCommands
 from waagent.system.real.dispatch import RealHttp
 from waagent.system.real.ending import Ending
 from waagent.system.real.files import RealFiles
@@ -31,11 +31,16 @@ def open_door(system: System) -> System:
     return system
 
 
-def build(config: Config, ending: Ending, log: Callable[[RealFiles, RealClock], AgentLog]) -> System:
-    """The door to this machine, as the configuration wants it."""
+def build(
+    config: Config,
+    ending: Ending,
+    log: Callable[[RealFiles, RealClock], AgentLog],
+    environment: Mapping[str, str] | None = None,
+) -> System:
+    """The door to this machine, as the configuration wants it; ``environment`` is for the commands that it runs."""
     files, clock = RealFiles(ending=ending, hostile=(config.lib.dir,)), RealClock(ending)
     http = RealHttp(f"WALinuxAgent/{__version__}", proxy_host=config.http_proxy.host, proxy_port=config.http_proxy.port)
-    return System(files, RealCommands(), http, clock, RealSockets(ending), log(files, clock))
+    return System(files, RealCommands(exports=environment), http, clock, RealSockets(ending), log(files, clock))
 
 
 def load(invocation: Invocation) -> tuple[Config, tuple[str, ...], str]:
@@ -90,6 +95,7 @@ def deprovision(invocation: Invocation, door: Door = open_door) -> int:
 
 def daemon(invocation: Invocation, door: Door = open_door) -> int:
     """``-daemon``: serve until SIGTERM."""
+    from waagent.cli.exports import exports
     from waagent.daemon import supervise
     from waagent.daemon.agent import Agent
     from waagent.guest import detect
@@ -111,10 +117,11 @@ def daemon(invocation: Invocation, door: Door = open_door) -> int:
     def quiet() -> None:
         logs[0].console = None
 
-    system = door(build(config, ending, log))
+    guest = detect.detect(RealFiles(), os.uname().sysname, os.uname().release)
+    os.environ.update(exports(config, guest, __version__, os.environ))
+    system = door(build(config, ending, log, exports(config, guest, __version__, {"PATH": PATH})))
     for remark in remarks:
         system.log.warning(remark)
-    guest = detect.detect(system.files, os.uname().sysname, os.uname().release)
     agent = Agent(
         system=system,
         config=config,

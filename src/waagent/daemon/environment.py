@@ -11,19 +11,28 @@ from waagent.daemon.agent import Agent
 from waagent.daemon.schedule import Duty, Scheduler
 from waagent.duties import hostname
 from waagent.fabric.connection import Connection
+from waagent.kernel import entropy
+from waagent.kernel.disks import Timeouts
 from waagent.model.event import Operation
 
 
 class Environment:
-    """``begin`` is called once this machine is known to be on Azure, ``serve`` once its goal states are served."""
+    """``wake`` is called first of all, ``begin`` once this machine is known to be on Azure, ``serve`` once its goal states are
+    served.
+    """
 
     def __init__(self, agent: Agent, scheduler: Scheduler, tell: Callable[[Operation], None]) -> None:
         self._agent = agent
         self._scheduler = scheduler
         self._tell = tell
 
+    def wake(self) -> None:
+        """In the boot lane, before any key is made."""
+        entropy.seed(self._agent.system)
+
     def begin(self) -> None:
         """In the boot lane, before anything is provisioned."""
+        self._keep_disk_timeouts()
 
     def serve(self, connection: Connection) -> None:
         """In the fabric's lane, after provisioning, with the first goal state."""
@@ -31,6 +40,14 @@ class Environment:
         if watch.monitor_host_name:
             self._scheduler.add(
                 Duty("host name", "monitor", self._watch_host_name, lambda: float(watch.monitor_host_name_period))
+            )
+
+    def _keep_disk_timeouts(self) -> None:
+        agent, watch = self._agent, self._agent.config.os
+        if watch.root_device_scsi_timeout is not None:
+            timeouts = Timeouts(agent.system, agent.guest, watch.root_device_scsi_timeout)
+            self._scheduler.add(
+                Duty("disk timeouts", "monitor", timeouts.keep, lambda: float(watch.root_device_scsi_timeout_period))
             )
 
     # -- the monitor lane

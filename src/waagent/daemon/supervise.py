@@ -110,6 +110,7 @@ class Daemon:
         # compat: the backup extension reads our version from the last such text in the log (extensions.md 11.1)
         log.info(f"Azure Linux Agent Version: {agent.version}")
         log.info(f"this machine runs {agent.guest.id} {agent.guest.version}".rstrip())
+        self._environment.wake()
         if not agent.guest.known:
             log.warning(f"the system {agent.guest.id} is not known; it is taken for {agent.guest.family}")
         boot = Boot(

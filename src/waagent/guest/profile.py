@@ -132,6 +132,10 @@ class Guest:
     disk_timeout: Argv = ()
     """Sets the timeout of all SCSI disks, in ``{seconds}``; empty: each disk has an attribute of its own in /sys."""
 
+    # the agent's own process
+    search_places: tuple[tuple[str, str], ...] = ()
+    """(variable, directory) pairs to append to lists of places in the environment."""
+
     # identity and deprovisioning
     vm_id_command: Argv = ("dmidecode", "--string", "system-uuid")
     vm_id_file: str | None = "/sys/class/dmi/id/product_uuid"

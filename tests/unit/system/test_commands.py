@@ -47,6 +47,15 @@ def test_the_environment_is_rebuilt_and_stdin_is_empty(monkeypatch: pytest.Monke
     assert done.stdout.splitlines() == ["A=b", "LANG=C.UTF-8", "LC_ALL=C.UTF-8", f"PATH={module.PATH}", "/"]
 
 
+def test_every_command_gets_what_is_exported_and_is_looked_for_on_its_path(tmp_path: Path) -> None:
+    (tmp_path / "onlyhere").write_text("#!/bin/sh\necho $OPENSSL_FIPS $OWN\n")
+    (tmp_path / "onlyhere").chmod(0o755)
+    commands = RealCommands(exports={"OPENSSL_FIPS": "1", "PATH": f"/usr/bin:/bin:{tmp_path}"})
+    assert commands.find("onlyhere") == f"{tmp_path}/onlyhere"
+    assert commands.run(["onlyhere"], environment={"OWN": "2"}).stdout == "1 2\n"
+    assert COMMANDS.find("onlyhere") is None
+
+
 def test_a_secret_reaches_stdin_only() -> None:
     done = COMMANDS.run(["sh", "-c", "tr a-z A-Z; ps -o args= -p $$"], stdin=Secret("hush"))
     assert done.stdout.startswith("HUSH")

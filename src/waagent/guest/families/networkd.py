@@ -24,6 +24,7 @@ COREOS = replace(
     unit_directory="/lib/systemd/system",
     dhcp_processes=("systemctl", "show", "-p", "MainPID", "--value", "systemd-networkd"),
     ordinary_users=("core",),
+    search_places=(("PATH", "/usr/share/oem/python/bin"), ("PYTHONPATH", "/usr/share/oem/bin/waagent")),
 )
 CLEAR = replace(ARCH, family="clear", forget_machine_id=False)
 PHOTON = replace(CLEAR, family="photon", sshd_restart=("systemctl", "restart", "sshd"), remote_users=False)

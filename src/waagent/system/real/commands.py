@@ -32,9 +32,20 @@ _FAREWELL = 2.0
 
 
 class RealCommands:
-    """``output_limit`` bytes are kept of each output; ``pidfd_open`` is None where the kernel has none."""
+    """``output_limit`` bytes are kept of each output; ``pidfd_open`` is None where the kernel has none.
 
-    def __init__(self, *, output_limit: int = OUTPUT_LIMIT, pidfd_open: PidfdOpen | None = PIDFD_OPEN) -> None:
+    ``exports`` are added to the environment of every command that runs to its end; a PATH among them is also where
+    programs are looked for.
+    """
+
+    def __init__(
+        self,
+        *,
+        output_limit: int = OUTPUT_LIMIT,
+        pidfd_open: PidfdOpen | None = PIDFD_OPEN,
+        exports: Mapping[str, str] | None = None,
+    ) -> None:
+        self._environment = {**ENVIRONMENT, **(exports or {})}
         self._output_limit = output_limit
         self._pidfd_open = pidfd_open
 
@@ -51,7 +62,7 @@ class RealCommands:
         text = stdin.reveal().encode() if isinstance(stdin, Secret) else stdin
         process = self._start(
             argv,
-            environment={**ENVIRONMENT, **(environment or {})},
+            environment={**self._environment, **(environment or {})},
             directory=directory or "/",
             stdin=subprocess.DEVNULL if text is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -99,7 +110,7 @@ class RealCommands:
     def find(self, program: str) -> str | None:
         if "/" in program:
             return program if _executable(program) else None
-        for directory in PATH.split(":"):
+        for directory in self._environment["PATH"].split(":"):
             if _executable(f"{directory}/{program}"):
                 return f"{directory}/{program}"
         return None
