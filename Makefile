@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-more test-slow check format fuzz bench deb docs clean
+.PHONY: help setup lab test test-more test-slow test-page check format fuzz bench deb docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ test-more: setup ## the slow tests that the continuous integration runs too: pac
 
 test-slow: setup ## every slow test, an hour: both agents side by side, every kill point, storms, budgets, other roots
 	@$(BIN)/python -m pytest -q -m slow
+
+test-page: setup ## the page of a lab in a real browser (installs chromium as root, and playwright); pictures go to build/page
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; }
+	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[page]'
+	@$(call tried,-m page tests/page,-m page tests/page)
 
 check: setup ## ruff, mypy --strict and the layer rules
 	@$(BIN)/ruff check src tests packaging fuzz

@@ -1,4 +1,4 @@
-"""The command line of the lab: fabriclab run · up · shell · scenarios · bench · ext.
+"""The command line of the lab: fabriclab run · up · do · shell · scenarios · bench · ext.
 
 Exit statuses: 0 every expectation held (of bench: every run came to its end), 1 one did not or the lab failed, 2 the scenario,
 agent or command line is bad (one sentence says file, key and reason), 130 interrupted.
@@ -52,7 +52,20 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("scenario", nargs="?", default="first-boot", help="what the fabric wants (default: first-boot)")
     up.add_argument("--agent", default="ours", help="as for run; 'none' starts no agent")
     _choose_guest(up)
+    up.add_argument("--page", type=int, default=0, metavar="PORT", help="of the page, on loopback (default: any that is free)")
+    up.add_argument("--no-page", dest="page", action="store_const", const=None, help="serve no page, take no `fabriclab do`")
     up.set_defaults(do=_up, boots=True)
+
+    do = verbs.add_parser(
+        "do",
+        help="act on a running lab: one step of a scenario, now",
+        epilog="Without a verb: the list of verbs. `fabriclab do publish sample=good name=Lab.Good public='{\"a\": 1}'`",
+    )
+    do.add_argument("step", nargs="?", metavar="VERB", help="as in a scenario's [[step]]")
+    do.add_argument("keys", nargs="*", metavar="KEY=VALUE", help="the step's keys; a value is JSON, else text")
+    do.add_argument("--lab", type=int, metavar="PID", help="which lab, when several run")
+    do.add_argument("--file", type=Path, metavar="FILE", help="a TOML file with [[step]] tables, done in their order")
+    do.set_defaults(do=_do)
 
     shell = verbs.add_parser("shell", help="a shell inside a running lab")
     shell.add_argument("where", nargs="?", default="guest", choices=["guest", "fabric"])
@@ -89,7 +102,14 @@ def _up(options: argparse.Namespace) -> int:
     from fabriclab.cli.up import NO_AGENT, up
 
     without = options.agent == NO_AGENT
-    return up(options.scenario, _adapter(options, "ours" if without else options.agent), starts_agent=not without)
+    used = _adapter(options, "ours" if without else options.agent)
+    return up(options.scenario, used, starts_agent=not without, page=options.page)
+
+
+def _do(options: argparse.Namespace) -> int:
+    from fabriclab.cli.control import do
+
+    return do(options.step, options.keys, options.file, options.lab)
 
 
 def _choose_guest(verb: argparse.ArgumentParser) -> None:

@@ -1,8 +1,11 @@
-"""`fabriclab up`: a fabric and a guest until Ctrl-C."""
+"""`fabriclab up`: a fabric and a guest until Ctrl-C, with a page to watch and to act on."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
+from fabriclab.cli import control
 from fabriclab.cli.live import Live, terminal
 from fabriclab.guests.adapter import Adapter
 from fabriclab.journal.entry import Entry
@@ -18,7 +21,8 @@ from fabriclab.scenario.timeline import Timeline
 NO_AGENT = "none"
 
 
-def up(name: str, used: Adapter, *, starts_agent: bool) -> int:
+def up(name: str, used: Adapter, *, starts_agent: bool, page: int | None = 0) -> int:
+    """`page`: the port of the page, 0 for any that is free, None for no page."""
     scenario = until_the_end(document.find(name))
     if not starts_agent:
         scenario = replace(scenario, starts_agent=False)
@@ -35,15 +39,37 @@ def up(name: str, used: Adapter, *, starts_agent: bool) -> int:
 
         journal.subscribe(take)
         with opened(scenario, used, journal) as lab:
-            for line in describe(scenario, lab):
-                console.print(line, soft_wrap=True)
             runner = Runner(lab, live.wait_for)
-            try:
-                runner.begin()
-                runner.stay()
-            except KeyboardInterrupt:
-                console.print("Ending the guest and the fabric.")
+            with _page(lab, runner, page) as address:
+                for line in describe(scenario, lab, address):
+                    console.print(line, soft_wrap=True)
+                try:
+                    runner.begin()
+                    runner.stay()
+                except KeyboardInterrupt:
+                    console.print("Ending the guest and the fabric.")
     return 0
+
+
+@contextmanager
+def _page(lab: Lab, runner: Runner, port: int | None) -> Iterator[str | None]:
+    """The page's address while it is served; `fabriclab do` finds it by the note in the lab's work files."""
+    if port is None:
+        yield None
+        return
+    from fabriclab.dashboard.room import Room
+    from fabriclab.dashboard.server import Server
+
+    room = Room(lab, runner)
+    server = Server(room, port)
+    room.start()
+    server.start()
+    control.leave_note(lab.guest.namespace.work, server.address)
+    try:
+        yield server.address
+    finally:
+        server.stop()
+        room.stop()
 
 
 def until_the_end(scenario: Scenario) -> Scenario:
@@ -52,7 +78,7 @@ def until_the_end(scenario: Scenario) -> Scenario:
     return replace(scenario, expectations=going)
 
 
-def describe(scenario: Scenario, lab: Lab) -> tuple[str, ...]:
+def describe(scenario: Scenario, lab: Lab, address: str | None = None) -> tuple[str, ...]:
     """How to enter, where the services are, and what will be published."""
     published = [
         f"{wanted.extension.name} {wanted.extension.version}"
@@ -63,6 +89,8 @@ def describe(scenario: Scenario, lab: Lab) -> tuple[str, ...]:
     user = scenario.medium.user
     lines = [
         "",
+        *([f"The page:          {address}"] if address else []),
+        *([f"Act on it:         fabriclab do --lab {os.getpid()} VERB [KEY=VALUE …]"] if address else []),
         f"Enter the guest:   fabriclab shell --lab {os.getpid()}         (the agent's log: /var/log/waagent.log)",
         f"Enter the fabric:  fabriclab shell --lab {os.getpid()} fabric  (wire server 168.63.129.16, metadata 169.254.169.254)",
         f"Published:         {', '.join(published) or 'no extensions'}",

@@ -124,6 +124,18 @@ class Fabric:
         self._faults.add(rule)
         self.journal.add("faults", f"fault: {rule.name}", who="lab", facts={"kind": "fault", "effect": rule.name})
 
+    @property
+    def faults(self) -> tuple[Rule, ...]:
+        """The rules in force."""
+        return self._faults.rules
+
+    def lift(self, rule: Rule) -> bool:
+        """One fault less; False when no such rule is in force."""
+        lifted = self._faults.lift(rule)
+        if lifted:
+            self.journal.add("faults", f"fault lifted: {rule.name}", who="lab", facts={"kind": "fault", "effect": None})
+        return lifted
+
     def clear_faults(self) -> None:
         self._faults.clear()
         self.journal.add("faults", "no more faults", who="lab", facts={"kind": "fault", "effect": None})

@@ -26,6 +26,20 @@ class FaultPlan:
         with self._lock:
             self._rules.append((rule, 0))
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        with self._lock:
+            return tuple(rule for rule, _ in self._rules)
+
+    def lift(self, rule: Rule) -> bool:
+        """Takes one such rule out; False when there is none."""
+        with self._lock:
+            for index, (one, _) in enumerate(self._rules):
+                if one == rule:
+                    del self._rules[index]
+                    return True
+            return False
+
     def clear(self) -> None:
         with self._lock:
             self._rules.clear()

@@ -7,7 +7,7 @@ depends only on `seed` and the count.
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 
 from fabriclab.faults.effects import Effect
@@ -41,6 +41,13 @@ class Rule:
     def name(self) -> str:
         """For the journal: the effect with what it carries."""
         return repr(self.effect)
+
+    @property
+    def about(self) -> str:
+        """For a list of what is in force: the effect and the conditions that are given."""
+        given = [(one.name, getattr(self, one.name)) for one in fields(self) if one.name != "effect"]
+        said = [f"{name} {value}" for (name, value), one in zip(given, fields(self)[1:], strict=True) if value != one.default]
+        return f"{self.name} ({', '.join(said)})" if said else self.name
 
 
 def fits(rule: Rule, occasion: Occasion) -> bool:

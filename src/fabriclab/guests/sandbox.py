@@ -128,6 +128,10 @@ class Sandbox:
     def shell(self, text: str, timeout: float = 60.0) -> programs.Completed:
         return self.run(["/bin/sh", "-c", text], timeout=timeout)
 
+    def pause(self, *, over: bool = False) -> None:
+        """Every process but the first stands still, as while a VM is moved; `over`: they go on."""
+        self.shell(f"kill -{'CONT' if over else 'STOP'} -1 2>/dev/null || true", timeout=20)
+
     def spawn(
         self, command: list[str], *, log: str | None = None, environment: dict[str, str] | None = None, directory: str = "/"
     ) -> programs.GuestProcess:

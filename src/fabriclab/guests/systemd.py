@@ -52,7 +52,7 @@ OF_THE_MACHINE = (
 
 _ETC = "etc/systemd/system"
 _LIB = "/lib/systemd/system"
-_LINKS = {  # as `systemctl enable systemd-networkd` makes them; ifupdown, which the root has as well, is not to do anything
+LINKS = {  # as `systemctl enable systemd-networkd` makes them; ifupdown, which the root has as well, is not to do anything
     f"{_ETC}/networking.service": "/dev/null",
     f"{_ETC}/dbus-org.freedesktop.network1.service": f"{_LIB}/systemd-networkd.service",
     f"{_ETC}/multi-user.target.wants/systemd-networkd.service": f"{_LIB}/systemd-networkd.service",
@@ -96,7 +96,7 @@ class SystemdGuest(Sandbox):
         layer = self.files / "machine"
         machine.write(layer / "etc/machine-id", "", 0o444)
         machine.write(layer / "etc/systemd/network/10-eth0.network", network(self._look, self._static), 0o644)
-        for name, target in _LINKS.items():
+        for name, target in LINKS.items():
             link(layer / name, target)
 
     def enable(self, unit: str) -> None:

@@ -20,6 +20,9 @@ def do(what: steps.Do, lab: Lab) -> None:
         lab.fabric.apply(what.event)
     elif isinstance(what, steps.Inject):
         lab.fabric.inject(what.fault)
+    elif isinstance(what, steps.Lift):
+        if not lab.fabric.lift(what.fault):
+            raise StepFailed(f"no such fault is in force: {what.fault.about}")
     elif isinstance(what, steps.ClearFaults):
         lab.fabric.clear_faults()
     elif isinstance(what, steps.DoAgent):
@@ -33,6 +36,9 @@ def do(what: steps.Do, lab: Lab) -> None:
     elif isinstance(what, steps.EjectMedium):
         lab.journal.add("guest", "provisioning DVD taken out", who=LAB)
         lab.eject_medium()
+    elif isinstance(what, steps.Pause):
+        lab.journal.add("guest", "guest goes on" if what.over else "guest stands still", who=LAB)
+        lab.guest.pause(over=what.over)
     elif isinstance(what, steps.Run):
         _run(what, lab)
     else:

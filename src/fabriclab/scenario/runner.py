@@ -5,6 +5,7 @@ Expectations of the journal are looked at after each entry. What concerns the gu
 change. What hangs on something that did not come about is not waited for, and counts as not held.
 """
 
+import threading
 from collections.abc import Callable
 
 from fabriclab.guests.control import ControlError
@@ -17,7 +18,7 @@ from fabriclab.scenario.lab import Lab
 from fabriclab.scenario.outcome import Verdict
 from fabriclab.scenario.schedule import Mark, Schedule
 from fabriclab.scenario.service import STARTED
-from fabriclab.scenario.step import DoAgent, Reboot, Step
+from fabriclab.scenario.step import Do, DoAgent, Reboot, Step
 
 TURN = 0.1  # seconds between two looks at the guest
 IDLE = 5.0  # seconds after which the loop turns anyway
@@ -36,6 +37,7 @@ class Runner:
         self._wait_for = wait_for
         self._schedule = Schedule(lab.scenario.steps, lab.scenario.expectations, lab.scenario.lasts)
         self._verdicts: dict[str, Verdict] = {}
+        self._doing = threading.Lock()
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -45,6 +47,11 @@ class Runner:
 
     def marked(self, name: str) -> Mark | None:
         return self._schedule.marked(name)
+
+    def do_now(self, what: Do) -> None:
+        """Something from outside the scenario, from any thread. Raises StepFailed, OSError, GuestTimeout, BadEvent."""
+        with self._doing:
+            doing.do(what, self._lab)
 
     def begin(self) -> None:
         """Does what is due before the agent starts, and starts it."""
@@ -104,7 +111,8 @@ class Runner:
         self._schedule.steps.remove(step)
         before = self._now()  # what the step brings about counts for those who hang on it
         try:
-            doing.do(step.do, self._lab)
+            with self._doing:
+                doing.do(step.do, self._lab)
         except (OSError, GuestTimeout, doing.StepFailed) as problem:
             self._journal.add("guest", f"step {step.name} failed: {problem}", who=LAB, facts={"kind": "step-failed"})
             self._verdicts[step.name] = Verdict(f"step {step.name}", False, str(problem))

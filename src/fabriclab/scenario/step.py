@@ -47,6 +47,13 @@ class Inject:
 
 
 @dataclass(frozen=True)
+class Lift:
+    """The one fault that is written so."""
+
+    fault: Rule
+
+
+@dataclass(frozen=True)
 class ClearFaults:
     pass
 
@@ -78,6 +85,13 @@ class EjectMedium:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """Every process of the guest stands still, as while a VM is moved; `over`: they go on."""
+
+    over: bool = False
+
+
+@dataclass(frozen=True)
 class Run:
     """A shell command in the guest, as root. `status` None: any."""
 
@@ -92,7 +106,7 @@ class Note:
     text: str
 
 
-Do = Publish | Happen | Inject | ClearFaults | DoAgent | Reboot | InsertMedium | EjectMedium | Run | Note
+Do = Publish | Happen | Inject | Lift | ClearFaults | DoAgent | Reboot | InsertMedium | EjectMedium | Pause | Run | Note
 
 
 @dataclass(frozen=True)

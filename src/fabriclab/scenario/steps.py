@@ -119,15 +119,17 @@ def _event(kind: type[Any]) -> Callable[[Table], Do]:
     return read
 
 
-def _hyphened(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+def verb_of(kind: type[Any]) -> str:
+    """The event as a scenario writes it: bump-incarnation."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
 
 
 VERBS: dict[str, Callable[[Table], Do]] = {
-    **{_hyphened(kind.__name__): _event(kind) for kind in get_args(events.Event)},
+    **{verb_of(kind): _event(kind) for kind in get_args(events.Event)},
     "publish": _publish,
     "remove": _remove,
     "fault": lambda table: values.Inject(fault(table)),
+    "lift-fault": lambda table: values.Lift(fault(table)),
     "clear-faults": lambda table: values.ClearFaults(),
     "start-agent": _agent("start"),
     "stop-agent": _agent("stop"),
@@ -136,6 +138,8 @@ VERBS: dict[str, Callable[[Table], Do]] = {
     "reboot": lambda table: values.Reboot(table.flag("agent", True)),
     "insert-dvd": _insert,
     "eject-dvd": lambda table: values.EjectMedium(),
+    "pause-guest": lambda table: values.Pause(),
+    "resume-guest": lambda table: values.Pause(over=True),
     "run": _run,
     "note": lambda table: values.Note(table.text("text")),
 }

@@ -93,6 +93,10 @@ class Table:
             self.wrong(key, "not an array of tables ([[...]])")
         return tuple(Table(part, self.file, f"{self.key(key)}[{number}]") for number, part in enumerate(found, 1))
 
+    def plain_tables(self, key: str) -> list[dict[str, Any]]:
+        """An array of tables, with what is in them as it is."""
+        return [part.rest() for part in self.tables(key)]
+
     def plain(self, key: str) -> dict[str, Any]:
         """A table whose keys are free, with what is in it as it is."""
         return dict(self._get(key, dict, "a table", {}))

@@ -1,0 +1,125 @@
+"""A running lab as the page sees it: what is, as plain values, and the door to what may be done."""
+
+import threading
+from dataclasses import asdict
+from typing import Any
+
+from fabriclab.dashboard import picture as pictures
+from fabriclab.dashboard import presets
+from fabriclab.dashboard.control import Control, wanted
+from fabriclab.dashboard.picture import Picture
+from fabriclab.dashboard.vitals import Vitals
+from fabriclab.documents import extensions_config, goal_state, vm_settings
+from fabriclab.guests.control import ControlError
+from fabriclab.guests.process import GuestTimeout
+from fabriclab.journal import lines, redact
+from fabriclab.journal.entry import Entry
+from fabriclab.samples import package
+from fabriclab.scenario import schema
+from fabriclab.scenario.lab import Lab
+from fabriclab.scenario.runner import Runner
+from fabriclab.world.values import World
+
+OUTPUT = 16384  # bytes of a command log
+
+
+class Room:
+    """Opened beside a runner, closed with the lab. Any thread may ask."""
+
+    def __init__(self, lab: Lab, runner: Runner) -> None:
+        self.lab = lab
+        self.control = Control(runner)
+        self.picture = Picture()
+        self.vitals = Vitals(lab, lambda: sum(self.picture.requests.values()))
+        self._lock = threading.Lock()
+        self._taken = 0
+
+    def start(self) -> None:
+        self._leave = self.lab.journal.subscribe(lambda entry: self.catch_up())
+        self.catch_up()
+        self.vitals.start()
+
+    def stop(self) -> None:
+        self._leave()
+        self.vitals.end()
+
+    @property
+    def world(self) -> World:
+        return self.lab.fabric.world
+
+    def catch_up(self) -> None:
+        """Takes what the journal has got since."""
+        with self._lock:
+            for entry in self.lab.journal.since(self._taken):
+                self.picture.take(entry)
+                self._taken = entry.number
+
+    def state(self) -> dict[str, Any]:
+        """Everything but the stream and the samples."""
+        world, lab = self.world, self.lab
+        with self._lock:
+            picture = self.picture
+            seen: dict[str, Any] = {
+                "last": picture.last,
+                "health": picture.health,
+                "boots": picture.boots,
+                "statuses": picture.statuses,
+                "milestones": [asdict(one) for one in picture.milestones],
+                "timeline": list(picture.lines),
+                "channels": [asdict(one) for one in sorted(picture.channels.values(), key=lambda one: one.name)],
+                "extensions": [asdict(one) for one in picture.reported],
+            }
+        fast = world.fast_track
+        return {
+            **seen,
+            "now": round(lab.journal.elapsed(), 3),
+            "scenario": lab.scenario.name,
+            "about": lab.scenario.about,
+            "agent": {"name": lab.adapter.name, "running": lab.service.is_running, "status": lab.service.status},
+            "guest": {"running": lab.guest.is_running, "name": lab.scenario.machine.hostname},
+            "vm": {"id": world.identity.vm_id, "name": world.identity.vm_name, "container": world.identity.container_id},
+            "incarnation": world.incarnation,
+            "etag": fast.etag if fast is not None else None,
+            "on_hold": world.on_hold,
+            "certificates": [one.name for one in world.certificates],
+            "wanted": wanted(world),
+            "faults": presets.switches(lab.fabric.faults)[0],
+            "other_faults": presets.switches(lab.fabric.faults)[1],
+            "connections": lab.fabric.connections,
+        }
+
+    def offers(self) -> dict[str, Any]:
+        """What does not change: the verbs with their keys, the samples, the faults that are switches."""
+        return {"verbs": schema.verbs(), "samples": package.names(), "faults": presets.TABLES}
+
+    def documents(self) -> dict[str, str]:
+        """What would be served now, without credentials."""
+        world = self.world
+        keys = self.lab.fabric.keys
+        found = {"goal state": goal_state.render(world), "ExtensionsConfig": extensions_config.render(world, keys)}
+        if world.fast_track is not None:
+            found["vmSettings"] = vm_settings.render(world, keys)
+        return {name: redact.text(content.decode("utf-8-sig", "replace")) for name, content in found.items()}
+
+    def rows(self, after: int, most: int = 500) -> list[dict[str, Any]]:
+        """The newest entries beyond `after`."""
+        return [pictures.row(entry) for entry in self.lab.journal.since(after)[-most:]]
+
+    def entry(self, number: int) -> str | None:
+        """One entry whole, as a JSON text without credentials."""
+        found: tuple[Entry, ...] = self.lab.journal.since(number - 1)[:1] if number > 0 else ()
+        return lines.render(found[0]) if found else None
+
+    def tree(self) -> list[str]:
+        """What the guest has made of its files, a line for each change. Raises OSError."""
+        return [change.text() for change in self.lab.guest.changes()]
+
+    def output(self, name: str) -> str:
+        """The end of an extension's command log in the guest."""
+        if not all(part.isalnum() or part in "._-" for part in name):
+            return ""
+        script = f"tail -c {OUTPUT} /var/log/azure/{name}/CommandExecution.log 2>/dev/null"
+        try:
+            return redact.text(self.lab.guest.shell(script).output)
+        except (ControlError, GuestTimeout) as problem:
+            return str(problem)

@@ -1,0 +1,147 @@
+"""The page of a running lab in a real browser, used as a person uses it."""
+
+import json
+import re
+import urllib.error
+import urllib.request
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from .conftest import PATIENCE, picture
+
+pytestmark = [pytest.mark.guest, pytest.mark.page, pytest.mark.timeout(180)]
+expect.set_options(timeout=PATIENCE)
+
+CONTRAST = """() => {
+  const parse = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
+  const linear = (v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  const light = (colour) => { const [x, y, z] = colour.slice(0, 3).map((v) => linear(v / 255));
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z; };
+  const behind = (one) => { for (; one; one = one.parentElement) { const c = parse(getComputedStyle(one).backgroundColor);
+    if (c.length === 3 || c[3] > 0.5) return c; } return [255, 255, 255]; };
+  const poor = [];
+  for (const one of document.querySelectorAll("main *, header *")) {
+    if (![...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()) || !one.offsetParent) continue;
+    const [a, b] = [light(parse(getComputedStyle(one).color)), light(behind(one))].sort((x, y) => y - x);
+    if ((a + 0.05) / (b + 0.05) < 4.5) poor.push(`${one.tagName} ${one.className}: ${one.textContent.trim().slice(0, 40)}`);
+  }
+  return poor; }"""
+
+
+def test_the_machine_room_is_there_at_a_glance(page: Page) -> None:
+    expect(page.locator("#head")).to_contain_text("Ready")
+    expect(page.locator("#channels")).to_contain_text("wireserver")
+    expect(page.locator("#boot .bar[aria-label^='Ready after']")).to_be_visible()
+    expect(page.locator("#timeline li").first).to_be_visible()
+    expect(page.locator("#plot-memory canvas")).to_be_visible()
+    expect(page.locator("#plot-memory .u-title")).to_contain_text(re.compile(r"memory, MiB \(PSS\): \d"))
+    expect(page.locator("#rows tr").first).to_be_visible()
+
+
+def test_a_person_publishes_an_extension_and_watches_it_succeed(page: Page) -> None:
+    form = page.locator("#publish")
+    form.locator("[name=name]").fill("Lab.Watched")
+    form.locator("[name=public]").fill('{"message": "seen on the page"}')
+    form.locator("[name=protected]").fill('{"secret": "not-to-be-seen"}')
+    form.get_by_role("button", name="Publish extension").click()
+    row = page.locator("tr[data-extension='Lab.Watched/']")
+    expect(row).to_contain_text("success")
+    row.locator("summary").click()
+    expect(row.locator("pre").first).to_contain_text("seen on the page")
+    row.get_by_role("button", name="Output of its commands").click()
+    expect(row.locator("pre.output")).not_to_be_empty()
+    assert "not-to-be-seen" not in page.content()
+    picture(page, "extension")
+
+
+def test_a_person_injects_a_storm_and_watches_the_recovery(page: Page) -> None:
+    switch = page.get_by_role("switch", name="wire server: 503")
+    switch.check()
+    expect(page.locator("#rows tr").filter(has_text="503").first).to_be_visible()
+    picture(page, "storm")
+    switch.uncheck()
+    expect(switch).not_to_be_checked()
+    struck = page.locator("#channels tr").filter(has_text="wireserver").locator("td").nth(3)
+    expect(struck).not_to_be_empty()
+    newest = page.locator("#rows tr").filter(has_text="wireserver").first
+    expect(newest.locator(".pill.good")).to_be_visible()
+    page.get_by_role("button", name="Bump incarnation").click()
+    expect(page.locator("#head")).to_contain_text("Ready")
+
+
+def test_an_exchange_is_seen_whole_without_its_credentials_by_keyboard_alone(page: Page) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("extensionsconfig get")
+    expect(page.locator("#count")).to_contain_text(" of ")
+    page.keyboard.press("Tab")
+    for _ in range(6):
+        if page.evaluate("document.activeElement.tagName") == "TR":
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#detail")).to_contain_text("StatusUploadBlob")
+    assert "REDACTED" in page.locator("#detail").inner_text()
+    assert re.search(r"sig=(?!REDACTED)", page.locator("#detail").inner_text()) is None
+
+
+def test_the_goal_state_is_edited_and_a_mistake_is_named(page: Page) -> None:
+    page.get_by_role("tab", name="Goal state").click()
+    expect(page.locator("#served")).to_contain_text("<Incarnation>")
+    box = page.get_by_label("Wanted extensions")
+    box.fill('[{"name": "Lab.Good", "version": "1.0.0", "state": "enabled", "setings": []}]')
+    page.get_by_role("button", name="Check and publish").click()
+    expect(page.locator("#said.shown")).to_contain_text("extensions[1].setings: unknown key; did you mean settings?")
+    box.fill("[{")
+    page.get_by_role("button", name="Check and publish").click()
+    expect(page.locator("#said.shown")).to_contain_text("wanted extensions: no JSON")
+    page.get_by_role("button", name="What is wanted now").click()
+    given = json.loads(box.input_value())
+    changed = {**given[0], "settings": [{"sequence": 7, "public": {"message": "edited"}}]}
+    box.fill(json.dumps([changed, *given[1:]]))
+    page.get_by_role("button", name="Check and publish").click()
+    row = page.locator(f"tr[data-extension='{given[0]['name']}/']")
+    expect(row.locator("td").nth(6)).to_have_text("7")
+    expect(row).to_contain_text("success")
+
+
+def test_the_files_that_the_guest_changed_are_listed(page: Page) -> None:
+    page.get_by_role("tab", name="Files of the guest").click()
+    expect(page.locator("#files")).to_contain_text("added /var/lib/waagent")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_is_legible(browser: Browser, address: str, scheme: str) -> None:
+    page = browser.new_page(viewport={"width": 1500, "height": 1400}, color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(address)
+    page.locator("#rows tr").first.wait_for()
+    page.wait_for_timeout(500)
+    picture(page, scheme)
+    poor = page.evaluate(CONTRAST)
+    page.close()
+    assert poor == []
+
+
+def test_it_fits_a_narrow_window(browser: Browser, address: str) -> None:
+    page = browser.new_page(viewport={"width": 420, "height": 900})
+    page.goto(address)
+    page.locator("#rows tr").first.wait_for()
+    wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    picture(page, "narrow")
+    page.close()
+    assert wider <= 0
+
+
+@pytest.mark.parametrize("path", ["state", "stream", "do", ""])
+def test_without_the_token_there_is_nothing(address: str, path: str) -> None:
+    root = address.rsplit("/", 2)[0]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{root}/{path}", timeout=10)
+    assert refused.value.code == 404
+
+
+def test_another_host_name_is_refused(address: str) -> None:
+    request = urllib.request.Request(address, headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=10)
+    assert refused.value.code == 400
