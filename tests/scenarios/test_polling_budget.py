@@ -9,7 +9,8 @@ import pytest
 
 from fabriclab.journal.entry import Entry
 from fabriclab.scenario.lab import Lab
-from fabriclab.world.events import Channel
+from fabriclab.world.events import AddJitUser, Channel
+from fabriclab.world.values import JitUser
 from scenarios import fabric_labs as fabric
 from scenarios import labs
 
@@ -18,12 +19,18 @@ pytestmark = [*labs.in_a_guest, pytest.mark.slow, pytest.mark.timeout(400)]
 MINUTE = 60.0
 REQUESTS, CONNECTIONS = 36, 2
 MEDIAN = 1.5
-PERIOD = 2.75
+TURN = 11.5
+"""Seconds in which the settings are asked for four times and the wire server once."""
 PUBLICATIONS = 9
 
 
 def exchanges(entries: tuple[Entry, ...]) -> list[Entry]:
     return [entry for entry in entries if entry.exchange is not None]
+
+
+def begin_of_a_turn(lab: Lab) -> None:
+    quiet = labs.await_entry(lab, fabric.asked("hostplugin", "vmSettings", 304), "a look", lab.journal.last)
+    labs.await_entry(lab, fabric.asked("wireserver", "comp=goalstate", 200), "a look at the wire server", quiet.number)
 
 
 def seconds_to_notice(lab: Lab, channel: Channel, message: str) -> float:
@@ -59,11 +66,27 @@ def test_what_either_channel_publishes_is_noticed_within_a_second_and_a_half_in_
         for channel in channels:
             taken = []
             for number in range(PUBLICATIONS):
-                labs.await_entry(lab, fabric.asked("hostplugin", "vmSettings", 304), "a poll", lab.journal.last)
-                time.sleep(PERIOD * (number + 0.5) / PUBLICATIONS)  # each part of the time between two polls once
+                begin_of_a_turn(lab)
+                time.sleep(TURN * (number + 0.5) / PUBLICATIONS)  # each part of a turn once
                 taken.append(seconds_to_notice(lab, channel, f"{channel} {number}"))
             print(f"{channel}: median {statistics.median(taken):.2f} s of {[f'{one:.2f}' for one in sorted(taken)]}")
             assert statistics.median(taken) <= MEDIAN
+
+
+def test_what_only_the_wire_server_tells_is_noticed_within_a_turn(tmp_path: Path) -> None:
+    with fabric.provisioned(tmp_path) as lab:
+        fabric.await_success(lab, "begin", fabric.publish(lab, message="begin"))
+        taken = []
+        for number in range(4):
+            begin_of_a_turn(lab)
+            time.sleep(TURN * (number + 0.5) / 4)
+            before = lab.journal.last
+            lab.fabric.apply(AddJitUser(JitUser(f"kofi{number}", "Secret-1", "Fri, 02 Jan 2099 12:00:00 UTC")))
+            published = next(entry for entry in lab.journal.since(before) if entry.kind == "world")
+            seen = labs.await_entry(lab, fabric.asked("wireserver", "comp=remoteaccess", 200), "the user is noticed", before)
+            taken.append(seen.since - published.since)
+        print(f"a user: {[f'{one:.2f}' for one in sorted(taken)]}")
+        assert max(taken) <= TURN + 1
 
 
 def test_a_configured_period_is_obeyed(tmp_path: Path) -> None:

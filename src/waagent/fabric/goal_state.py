@@ -120,6 +120,15 @@ class GoalStateReader:
             return True
         return settings is None or settings.etag != self._used_etag
 
+    def wire_stirred(self) -> bool:
+        """Whether a refresh may bring anything new, by one request to the wire server; who we are is renewed (trap 1).
+
+        Errors: as ``refresh``.
+        """
+        if self._state is None or self._parts is None or self._parts.certificates_owed:
+            return True
+        return self._fetch_wire()[0] != self._state.wire
+
     def status_reported(self) -> None:
         """A status went out: after the end of Fast Track support its memory file may go now (fabric.md 5.4)."""
         if self._support_stopped:

@@ -10,7 +10,7 @@ import pytest
 
 from unit.fakes import FrozenClock, ListLog, system
 from waagent.config.sections import Config, Extensions
-from waagent.daemon.polling import LOOK_AFTER, PERIOD, WHOLE_PERIOD, Polling
+from waagent.daemon.polling import LOOK_AFTER, Polling
 from waagent.model.failure import DocumentFailure, ExchangeFailure, ProvisionFailure
 
 
@@ -20,11 +20,16 @@ class Reader:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.stirs = False
+        self.wire_stirs = False
         self.failure: Exception | None = None
 
     def stirred(self) -> bool:
         self.calls.append("stirred")
         return self.stirs
+
+    def wire_stirred(self) -> bool:
+        self.calls.append("wire stirred")
+        return self.wire_stirs
 
     def refresh(self, force: bool = False) -> str:
         self.calls.append("forced" if force else "refresh")
@@ -57,13 +62,20 @@ def test_the_first_poll_asks_for_everything_and_ends_the_wait() -> None:
     assert (bench.reader.calls, bench.taken) == (["refresh"], ["refreshed"])
 
 
-def test_between_whole_questions_one_conditional_request_stands_for_them() -> None:
+def test_four_of_five_looks_are_for_the_settings_and_the_fifth_for_the_wire_server() -> None:
     bench = Bench()
     for _ in range(11):
         bench.polling.poll()
-        bench.clock.advance(PERIOD)
-    assert bench.reader.calls == ["refresh", "stirred", "stirred", "stirred", "stirred"] * 2 + ["refresh"]
-    assert WHOLE_PERIOD == 5 * PERIOD
+    assert bench.reader.calls == ["refresh", *(["stirred"] * 4 + ["wire stirred"]) * 2]
+    assert len(bench.taken) == 1
+
+
+def test_what_only_the_wire_server_tells_is_followed_by_the_whole_question_at_once() -> None:
+    bench = Bench()
+    bench.reader.wire_stirs = True
+    for _ in range(7):
+        bench.polling.poll()
+    assert bench.reader.calls == ["refresh", *["stirred"] * 4, "wire stirred", "refresh", "stirred"]
 
 
 def test_whatever_stirs_is_followed_by_the_whole_question_at_once() -> None:
