@@ -81,11 +81,11 @@ def parse(document: Mapping[str, Any], where: str = "fault") -> Rule:
     kind = table.text("effect")
     if kind is None:
         raise table.refuse("effect", "missing")
-    if kind not in _EFFECTS:
-        raise table.refuse("effect", f"{kind!r} is none of {', '.join(_EFFECTS)}")
+    if kind not in EFFECTS:
+        raise table.refuse("effect", f"{kind!r} is none of {', '.join(EFFECTS)}")
     service = _service(table, kind)
     rule = Rule(
-        effect=_EFFECTS[kind](table),
+        effect=EFFECTS[kind](table),
         service=service,
         method=table.text("method"),
         path=table.text("path"),
@@ -190,7 +190,7 @@ def _given(value: float | None) -> float:
     return value
 
 
-_EFFECTS: dict[str, Callable[[_Table], Effect]] = {
+EFFECTS: dict[str, Callable[[_Table], Effect]] = {
     "delay": _delay,
     "drop": lambda table: Drop(),
     "reset": lambda table: Reset(),

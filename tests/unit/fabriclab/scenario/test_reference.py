@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fabriclab.documents.ovf import Ovf
+from fabriclab.faults import parse
 from fabriclab.samples import package
 from fabriclab.scenario import document, expectations, packages, steps, table
 
@@ -28,8 +29,8 @@ def test_every_verb_of_a_step_is_named(verb: str) -> None:
     assert verb in WORDS
 
 
-@pytest.mark.parametrize("key", sorted([*expectations.READERS, *packages.KINDS, *package.names()]))
-def test_every_expectation_source_and_sample_is_named(key: str) -> None:
+@pytest.mark.parametrize("key", sorted([*expectations.READERS, *packages.KINDS, *package.names(), *parse.EFFECTS]))
+def test_every_expectation_source_sample_and_fault_is_named(key: str) -> None:
     assert key in WORDS
 
 
