@@ -56,6 +56,7 @@ class Paths:
     disable_agent: str
     protocol: str
     wire_server_endpoint: str
+    dhcp_routes: str
     shared_config: str
     transport_certificate: str
     transport_key: str
@@ -74,6 +75,7 @@ class Paths:
     initial_update: str
     rsm_update: str
     network_setup: str
+    firewall: str
     log_collector: str
     log: str
     pid: str
@@ -94,6 +96,7 @@ class Paths:
             disable_agent=f"{lib}/disable_agent",
             protocol=f"{lib}/Protocol",
             wire_server_endpoint=f"{lib}/WireServerEndpoint",
+            dhcp_routes=f"{lib}/dhcp_routes.json",
             shared_config=f"{lib}/SharedConfig.xml",
             transport_certificate=f"{lib}/TransportCert.pem",
             transport_key=f"{lib}/TransportPrivate.pem",
@@ -112,6 +115,7 @@ class Paths:
             initial_update=f"{lib}/waagent_initial_update",
             rsm_update=f"{lib}/waagent_rsm_update",
             network_setup=f"{lib}/waagent-network-setup.py",
+            firewall=f"{lib}/guarded_address",
             log_collector=f"{lib}/logcollector",
             log="/var/log/waagent.log",
             pid=config.pid.file,

@@ -5,15 +5,14 @@ The costly part of a first boot is making keys; it runs beside the reading of th
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from waagent.daemon.awaited import Awaited
 from waagent.model.failure import Failure, ProvisionFailure
 from waagent.system.port import Clock
 
 T = TypeVar("T")
-GLANCE = 0.5
 
 
 class Early(Generic[T]):
@@ -22,10 +21,9 @@ class Early(Generic[T]):
     def __init__(
         self, clock: Clock, what: str, work: Callable[[], T], errand: Callable[[Callable[[], object]], object]
     ) -> None:
-        self._clock = clock
         self._what = what
         self._work = work
-        self._done = threading.Event()
+        self._done = Awaited(clock, what)
         self._result: tuple[T] | None = None
         self._failure: Exception | None = None
         errand(self._run)
@@ -35,13 +33,11 @@ class Early(Generic[T]):
             self._result = (self._work(),)
         except Exception as error:  # noqa: BLE001 - it is raised where the result is waited for
             self._failure = error
-        self._done.set()
+        self._done.happened()
 
     def wait(self) -> T:
         """Errors: what the work raised; ``ProvisionFailure`` when the program ends before it is done."""
-        while not self._done.wait(GLANCE):
-            if not self._clock.pause(0.0):
-                raise ProvisionFailure(f"stopped while waiting for {self._what}")
+        self._done.wait()
         if self._result is not None:
             return self._result[0]
         assert self._failure is not None

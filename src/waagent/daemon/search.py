@@ -6,22 +6,21 @@ local waits for the network. Whoever needs the connection waits for the thing it
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 
 from waagent.daemon.agent import Agent
+from waagent.daemon.awaited import Awaited
+from waagent.fabric import routes
 from waagent.fabric.connection import Connection, Detected, connect, detect
 from waagent.fabric.dhcp import BSD, Surroundings
-from waagent.fabric.endpoint import KNOWN_ADDRESS, Discovery, save
+from waagent.fabric.endpoint import Discovery, save
 from waagent.fabric.goal_state import History
 from waagent.fabric.package import Default, Route
+from waagent.guest import network
 from waagent.model.event import Operation
-from waagent.model.failure import ExchangeFailure, Failure, ProvisionFailure
+from waagent.model.failure import ExchangeFailure, Failure
 from waagent.model.goal_state import WireGoalState
-
-GLANCE = 0.5
-"""Seconds between two looks at whether the program is ending, while a lane waits for another."""
 
 
 class Search:
@@ -32,7 +31,7 @@ class Search:
         self._history = history
         self._tell = tell
         self._channel = Default(changed=self._channel_changed)
-        self._done = threading.Event()
+        self._done = Awaited(agent.system.clock, "the wire server")
         self._detected: Detected | None = None
 
     @property
@@ -44,9 +43,9 @@ class Search:
         agent = self._agent
         detected = detect(agent.system, agent.paths, self._discovery(), self._connect_to)
         self._detected = detected
-        if detected.endpoint.address != KNOWN_ADDRESS:
+        if detected.endpoint.address != routes.KNOWN_ADDRESS:
             self._tell(self._operation("ProtocolEndpoint", detected.endpoint.address))
-        self._done.set()
+        self._done.happened()
         return detected.connection
 
     def look_elsewhere(self, connection: Connection) -> bool:
@@ -76,15 +75,15 @@ class Search:
             agent.config,
             agent.guest.lease_sources,
             lambda address: self._connect_to(address).wire.negotiate(),
+            card=lambda: network.card(agent.system, agent.guest),
             dhcp_available=agent.guest.dhcp_available,
             surroundings=surroundings(agent),
+            learned=lambda offer: routes.save(agent.system, agent.paths, offer),
         )
 
     def wait(self) -> Detected:
         """The end of the search. Errors: ``ProvisionFailure`` when the program ends before it."""
-        while not self._done.wait(GLANCE):
-            if not self._agent.system.clock.pause(0.0):
-                raise ProvisionFailure("stopped while waiting for the wire server")
+        self._done.wait()
         assert self._detected is not None
         return self._detected
 

@@ -19,7 +19,7 @@ from waagent.daemon.polling import Polling
 from waagent.daemon.reports import Reports
 from waagent.daemon.schedule import Duty, Scheduler
 from waagent.daemon.search import Search, keep_searching
-from waagent.fabric import endpoint, leases
+from waagent.fabric import leases, routes
 from waagent.fabric.goal_state import Refresh
 from waagent.guest import platform
 from waagent.model.failure import Failure
@@ -225,7 +225,7 @@ def proof(agent: Agent) -> str | None:
     system = agent.system
     if platform.is_azure(platform.asset_tag(system)):
         return "its chassis asset tag"
-    if endpoint.has_route(endpoint.routes_text(system)):
+    if routes.has_route(routes.table(system)):
         return "a route to the platform's address"
     try:
         return "a DHCP lease with option 245" if leases.look(system, agent.guest.lease_sources) else None

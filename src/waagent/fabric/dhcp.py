@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from waagent.codec import dhcp_packet
+from waagent.fabric import routes
 from waagent.model.failure import CommandFailure, DocumentFailure, ExchangeFailure, SystemFailure
 from waagent.model.network import DhcpOffer
 from waagent.system.port import System
@@ -32,7 +33,7 @@ class Surroundings:
     )
     add_route: Argv = ("ip", "route", "add", "255.255.255.255", "dev", "{interface}")
     remove_route: Argv = ("ip", "route", "del", "255.255.255.255", "dev", "{interface}")
-    add_gateway: Argv = ("ip", "route", "add", "{destination}", "via", "{gateway}")
+    add_gateway: Argv = routes.LINUX
     stop_client: Argv = ()
     start_client: Argv = ()
 
@@ -41,7 +42,7 @@ BSD = Surroundings(
     open_port=(),
     add_route=("route", "add", "255.255.255.255", "-iface", "{interface}"),
     remove_route=("route", "delete", "255.255.255.255", "-iface", "{interface}"),
-    add_gateway=("route", "add", "{destination}", "{gateway}"),
+    add_gateway=routes.BSD,
 )
 
 
@@ -67,16 +68,6 @@ def probe(
         return _ask(system, dhcp_packet.discover(identifier, mac, broadcast), identifier, mac, name, waits)
     finally:
         _all(system, after, {"interface": name})
-
-
-def add_routes(system: System, offer: DhcpOffer, surroundings: Surroundings) -> None:
-    """Make a machine without a default route reach what the answer names (fabric.md 1.3): they stay, it had none."""
-    wanted = {"default": offer.gateway, **{route.destination: route.gateway for route in offer.routes}}
-    if offer.gateway is not None:
-        wanted.pop("0.0.0.0/0", None)
-    for destination, gateway in wanted.items():
-        if gateway is not None:
-            _all(system, [surroundings.add_gateway], {"destination": destination, "gateway": gateway})
 
 
 def _ask(system: System, packet: bytes, identifier: bytes, mac: bytes, interface: str, waits: tuple[float, ...]) -> DhcpOffer:

@@ -4,8 +4,10 @@ In order: the known address when the configuration says so; a host route to it; 
 the answer to a DISCOVER of our own; and after a failed exchange the known address once more (guest.md 5.2, step 5). What
 is found is believed only after it has answered as a wire server: a private DNS server was taken for one in the field.
 Odd: the exchange is only a probe, no address is taken; its packet is fixed, and only the first one of a process asks for
-a unicast reply. After any wire server error the lease files are ignored for the rest of the search. A machine without a
-default route gets the one that the answer names, and the routes beside it (option 249), before the address is tried.
+a unicast reply. After any wire server error the lease files are ignored for the rest of the search. What the answer names
+and the machine lacks is added before the address is tried: a default route, and the routes beside it (options 121, 249).
+A route to the known address spares the exchange and proves little: systemd-networkd makes one to every name server. So a
+lease that names another address is tried too when the known one is silent.
 ``moved`` is the look that a resident agent takes when its wire server has fallen silent.
 """
 
@@ -16,14 +18,14 @@ from dataclasses import dataclass, replace
 
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
-from waagent.fabric import leases
-from waagent.fabric.dhcp import WAITS, Surroundings, add_routes, probe
+from waagent.fabric import leases, routes
+from waagent.fabric.dhcp import WAITS, Surroundings, probe
 from waagent.fabric.leases import LeaseSources
-from waagent.model.failure import CommandFailure, DocumentFailure, ExchangeFailure, Failure, SystemFailure
-from waagent.model.network import DhcpOffer, Route, RouteEntry
+from waagent.fabric.routes import KNOWN_ADDRESS
+from waagent.model.failure import DocumentFailure, ExchangeFailure, Failure, SystemFailure
+from waagent.model.network import DhcpOffer, Route
 from waagent.system.port import System
 
-KNOWN_ADDRESS = "168.63.129.16"
 PROTOCOL_MARK = b"WireProtocol"
 
 
@@ -41,8 +43,8 @@ class Endpoint:
 class Discovery:
     """One process's search for the wire server; ``discover`` may be called again and again.
 
-    ``believe`` proves that an address is a wire server (``WireServer.negotiate``) or raises. ``identifier`` makes the
-    four random bytes of a transaction.
+    ``believe`` proves that an address is a wire server (``WireServer.negotiate``) or raises. ``card`` names the network card
+    to ask on, ``learned`` is told what every answer says. ``identifier`` makes the four random bytes of a transaction.
     """
 
     def __init__(
@@ -53,14 +55,18 @@ class Discovery:
         believe: Callable[[str], None],
         *,
         dhcp_available: bool = True,
+        card: Callable[[], tuple[str, bytes] | None],
         surroundings: Surroundings | None = None,
+        learned: Callable[[DhcpOffer], object] = lambda offer: None,
         identifier: Callable[[], bytes] | None = None,
     ) -> None:
         self._system = system
         self._dhcp_wanted = dhcp_available and (config.protocol.endpoint_discovery or "").lower() == "dhcp"
         self._sources = sources
         self._believe = believe
+        self._card = card
         self._surroundings = surroundings or Surroundings()
+        self._learned = learned
         self._identifier = identifier or random_identifier
         self._found: Endpoint | None = None
         self._skip_leases = False
@@ -129,8 +135,11 @@ class Discovery:
         if not self._dhcp_wanted:
             yield Endpoint(KNOWN_ADDRESS, "known")
             return
-        if has_route(routes_text(self._system)):
+        if routes.has_route(routes.table(self._system)):
             yield Endpoint(KNOWN_ADDRESS, "route")
+            address = leases.look(self._system, self._sources)
+            if address not in (None, KNOWN_ADDRESS):
+                yield Endpoint(str(address), "lease")
             return
         if not self._skip_leases:
             address = leases.look(self._system, self._sources)
@@ -142,8 +151,8 @@ class Discovery:
             offer = self._ask()
         except (ExchangeFailure, SystemFailure) as failure:
             causes.append(failure)
-        if offer.gateway and not has_default_route(routes_text(self._system)):
-            add_routes(self._system, offer, self._surroundings)
+        lacking = routes.missing(routes.wanted(offer), routes.table(self._system))
+        routes.add(self._system, lacking, self._surroundings.add_gateway)
         if offer.endpoint is not None:
             yield Endpoint(offer.endpoint, "dhcp", offer.gateway, offer.routes)
         elif not causes:
@@ -154,86 +163,26 @@ class Discovery:
     def _ask(self, waits: tuple[float, ...] = WAITS, surroundings: Surroundings | None = None) -> DhcpOffer:
         """One exchange of our own; only the first of a process asks for a unicast answer."""
         broadcast, self._probed = self._probed, True
-        return probe(
+        card = self._card()
+        if card is None:
+            raise ExchangeFailure("there is no network card to look for a wire server on")
+        offer = probe(
             self._system,
             identifier=self._identifier(),
             broadcast=broadcast,
-            interface=primary_interface(self._system),
+            interface=card,
             surroundings=surroundings or self._surroundings,
-            default_route=has_default_route(routes_text(self._system)),
+            default_route=routes.has_default_route(routes.table(self._system)),
             waits=waits,
         )
+        self._learned(offer)
+        return offer
 
 
 def random_identifier() -> bytes:
     import secrets
 
     return secrets.token_bytes(4)
-
-
-# -- what the routing table says
-
-
-def routes_text(system: System) -> str:
-    """The kernel's IPv4 routes: /proc/net/route, or the output of netstat where there is none (BSD); empty if neither."""
-    data = system.files.read_if_there("/proc/net/route")
-    if data is not None:
-        return data.decode("ascii", "replace")
-    try:
-        return system.commands.run(("netstat", "-rn", "-f", "inet"), timeout=10.0).stdout
-    except CommandFailure:
-        return ""
-
-
-def entries(text: str) -> tuple[RouteEntry, ...]:
-    from waagent.codec import route_table
-
-    return route_table.parse(text) if text.startswith("Iface") else ()
-
-
-def has_route(text: str) -> bool:
-    """Whether a route's destination is the known address: the destination column, not any text (trap 61)."""
-    if text.startswith("Iface"):
-        return any(entry.destination == KNOWN_ADDRESS for entry in entries(text))
-    return any(line.split()[0].partition("/")[0] == KNOWN_ADDRESS for line in text.splitlines() if line.strip())
-
-
-def has_default_route(text: str) -> bool:
-    """Whether there is a default route; True when the table could not be read (guest.md 5.4)."""
-    if not text:
-        return True
-    if text.startswith("Iface"):
-        return any(is_default(entry) for entry in entries(text))
-    return any(line.startswith(("default ", "0.0.0.0 ")) for line in text.splitlines())
-
-
-def is_default(entry: RouteEntry) -> bool:
-    """A route to everywhere through a gateway (flag 2)."""
-    return entry.destination == "0.0.0.0" and bool(entry.flags & 2)
-
-
-def primary_interface(system: System) -> tuple[str, bytes]:
-    """Name and hardware address of the interface to ask on (guest.md 5.1). Errors: ``ExchangeFailure`` when there is none.
-
-    The one with the cheapest default route, else the first that looks like a network card of the platform.
-    """
-    interfaces = system.sockets.interfaces()
-    if not interfaces:
-        raise ExchangeFailure("there is no network interface to look for a wire server on")
-    by_name = dict(interfaces)
-    defaults = [e for e in entries(routes_text(system)) if is_default(e) and e.interface in by_name]
-    if defaults:
-        name = min(defaults, key=lambda entry: entry.metric).interface
-        return name, by_name[name]
-    return min(interfaces, key=lambda each: rank(each[0]))
-
-
-def rank(name: str) -> tuple[int, str]:
-    """Order of likelihood: synthetic cards first, what containers and virtual machines make last."""
-    if name.startswith(("eth", "hn")):
-        return 0, name
-    virtual = ("docker", "veth", "br-", "virbr", "tun", "tap", "wg", "cali", "flannel", "cni", "lxc", "dummy", "bond")
-    return (2 if name.startswith(virtual) else 1), name
 
 
 # -- what survives this process (fabric.md 1.2)

@@ -39,7 +39,8 @@ LEASE_FILES = (
 DROP_INS = ("10-Slice.conf", "11-CPUAccounting.conf", "12-CPUQuota.conf", "13-MemoryAccounting.conf")
 IDENTITY_FILES = (
     *("HostingEnvironmentConfig.xml", "Incarnation", "partition", "Protocol", "SharedConfig.xml", "WireServerEndpoint"),
-    *("published_hostname", "fast_track.json", "initial_goal_state", "waagent_rsm_update", "waagent_initial_update"),
+    *("dhcp_routes.json", "published_hostname", "fast_track.json"),
+    *("initial_goal_state", "waagent_rsm_update", "waagent_initial_update"),
     *("Extensions.*.xml", "ExtensionsConfig.*.xml", "GoalState.*.xml"),
 )
 EXTENSION_STATE = ("status/*.status", "config/*.settings", "config/HandlerStatus", "mrseq")

@@ -7,19 +7,10 @@ from unit.fabric.doubles import FakeCommands, FakeFiles, FakeSockets, World
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
 from waagent.fabric.dhcp import Surroundings
-from waagent.fabric.endpoint import (
-    KNOWN_ADDRESS,
-    Discovery,
-    Endpoint,
-    forget,
-    has_default_route,
-    has_route,
-    primary_interface,
-    rank,
-    save,
-    saved,
-)
+from waagent.fabric.endpoint import Discovery, Endpoint, forget, save, saved
+from waagent.fabric.routes import KNOWN_ADDRESS
 from waagent.model.failure import ExchangeFailure, SystemFailure
+from waagent.model.network import DhcpOffer
 
 HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
 DEFAULT = "eth0\t00000000\t0100140A\t0003\t0\t0\t100\t00000000\t0\t0\t0\n"
@@ -64,13 +55,17 @@ class Bench:
         self.commands = FakeCommands(lambda argv, stdin: b"", known=("ip", "iptables"))
         self.world = World(files=FakeFiles(files), sockets=self.sockets, commands=self.commands)
         self.believed: list[str] = []
+        self.learned: list[DhcpOffer] = []
+        self.card: tuple[str, bytes] | None = ("eth0", MAC)
         self.bad = bad
         self.discovery = Discovery(
             self.world.system,
             config or Config(),
             SOURCES,
             self.believe,
+            card=lambda: self.card,
             dhcp_available=available,
+            learned=self.learned.append,
             identifier=lambda: XID,
         )
 
@@ -96,6 +91,22 @@ def test_a_route_to_the_known_address_spares_everything_else() -> None:
     bench = Bench(routes=HEAD + DEFAULT + TO_FABRIC, lease=LEASE, offers=(OFFER,))
     assert bench.discovery.discover() == Endpoint(KNOWN_ADDRESS, "route")
     assert bench.sockets.sent == []
+
+
+def test_a_route_to_a_known_address_that_is_silent_hides_no_lease_that_names_another_one() -> None:
+    bench = Bench(routes=HEAD + DEFAULT + TO_FABRIC, lease=LEASE, offers=(OFFER,), bad=(KNOWN_ADDRESS,))
+    for _ in range(2):  # also in a later round of the search
+        assert bench.discovery.discover() == Endpoint("168.63.129.10", "lease")
+        bench.discovery.distrust()
+    assert bench.believed == [KNOWN_ADDRESS, "168.63.129.10"] * 2
+    assert bench.sockets.sent == []
+
+
+def test_a_lease_that_names_the_known_address_gives_it_no_second_try() -> None:
+    bench = Bench(routes=HEAD + TO_FABRIC, lease=LEASE.replace(b":a;", b":10;"), bad=(KNOWN_ADDRESS,))
+    with pytest.raises(ExchangeFailure):
+        bench.discovery.discover()
+    assert bench.believed == [KNOWN_ADDRESS]
 
 
 def test_a_lease_comes_before_an_exchange_of_our_own() -> None:
@@ -170,7 +181,7 @@ def test_when_nothing_is_a_wire_server_every_cause_is_told() -> None:
 
 def test_a_machine_without_interfaces_still_tries_the_known_address() -> None:
     bench = Bench()
-    bench.sockets._interfaces = ()
+    bench.card = None
     assert bench.discovery.discover().source == "last resort"
 
 
@@ -196,10 +207,20 @@ def test_where_a_default_route_is_missing_what_the_answer_names_is_added() -> No
     ]  # fmt: skip
 
 
-def test_a_machine_with_a_default_route_keeps_its_routes() -> None:
+def test_a_machine_with_a_default_route_keeps_it_and_gets_only_the_routes_that_it_lacks() -> None:
     bench = Bench(offers=(OFFER,))
     bench.discovery.discover()
     assert not [argv for argv in bench.commands.argvs if argv[0] == "ip"]
+    named = "f917" + "000a4d0001" + "20a83f81100a4d0001" + "20a9fea9fe0a4d0001"
+    bench = Bench(routes=HEAD + DEFAULT + TO_FABRIC.replace("10813FA8", "FEA9FEA9"), offers=(reply("f5040a4d0010" + named),))
+    bench.discovery.discover()
+    assert [argv[3:] for argv in bench.commands.argvs if argv[0] == "ip"] == [("168.63.129.16/32", "via", "10.77.0.1")]
+
+
+def test_what_an_answer_says_is_told_so_that_it_can_be_kept() -> None:
+    bench = Bench(offers=(OFFER,))
+    bench.discovery.discover()
+    assert bench.learned == [DhcpOffer("10.77.0.16", "10.77.0.1")]
 
 
 def test_a_wire_server_that_moved_is_found_by_its_lease() -> None:
@@ -233,7 +254,11 @@ def test_only_at_the_start_the_dhcp_client_is_stopped_where_that_is_needed(
     stopping = Surroundings(stop_client=("systemctl", "stop", "x"), start_client=("systemctl", "start", "x"))
     commands = FakeCommands(lambda argv, stdin: b"", known=("systemctl",))
     world = World(files=FakeFiles({}), sockets=FakeSockets(lambda packet: (OFFER,)), commands=commands)
-    look(Discovery(world.system, Config(), (), lambda address: None, surroundings=stopping, identifier=lambda: XID))
+    discovery = Discovery(
+        world.system, Config(), (), lambda address: None,
+        card=lambda: ("eth0", MAC), surroundings=stopping, identifier=lambda: XID,
+    )  # fmt: skip
+    look(discovery)
     assert [argv[1] for argv in commands.argvs if argv[0] == "systemctl"] == verbs
 
 
@@ -243,40 +268,6 @@ def test_a_silent_wire_server_that_did_not_move_gets_no_request_from_the_look() 
     bench = Bench(bad=(KNOWN_ADDRESS,))
     assert bench.discovery.moved(KNOWN_ADDRESS) is None
     assert bench.believed == []
-
-
-def test_a_known_address_as_gateway_is_no_route_to_it() -> None:
-    assert not has_route(HEAD + VIA_FABRIC)
-    assert has_route(HEAD + TO_FABRIC)
-
-
-@pytest.mark.parametrize(
-    ("line", "route", "default"),
-    [
-        ("168.63.129.16      10.0.0.1       UGHS       hn0\n", True, False),
-        ("default            10.0.0.1       UGS        hn0\n", False, True),
-        ("10.0.0.0/24        link#1         U          hn0\n", False, False),
-    ],
-)
-def test_the_routing_table_of_a_bsd_is_read_too(line: str, route: bool, default: bool) -> None:
-    assert (has_route(line), has_default_route(line)) == (route, default)
-
-
-def test_an_unreadable_table_is_taken_to_have_a_default_route() -> None:
-    assert has_default_route("")
-
-
-def test_the_interface_is_that_of_the_cheapest_default_route() -> None:
-    cheap = DEFAULT.replace("eth0", "eth1").replace("\t100\t", "\t10\t")
-    world = World(
-        files=FakeFiles({"/proc/net/route": (HEAD + DEFAULT + cheap).encode()}),
-        sockets=FakeSockets(interfaces=(("docker0", b"d" * 6), ("eth0", b"0" * 6), ("eth1", b"1" * 6))),
-    )
-    assert primary_interface(world.system) == ("eth1", b"1" * 6)
-
-
-def test_without_a_route_a_card_comes_before_what_containers_make() -> None:
-    assert sorted(["docker0", "ens3", "eth1", "eth0", "veth12"], key=rank) == ["eth0", "eth1", "ens3", "docker0", "veth12"]
 
 
 def test_the_endpoint_is_saved_and_forgotten_in_the_files_of_the_protocol() -> None:
@@ -315,7 +306,7 @@ def test_a_port_that_cannot_be_used_is_a_cause_not_a_crash() -> None:
             raise SystemFailure("UDP port 68 is in use")
 
     busy = World(files=bench.world.files, commands=bench.commands, sockets=Busy(), clock=bench.world.clock)
-    discovery = Discovery(busy.system, Config(), (), bench.believe)
+    discovery = Discovery(busy.system, Config(), (), bench.believe, card=lambda: ("eth0", MAC))
     with pytest.raises(ExchangeFailure) as caught:
         discovery.discover()
     assert "port 68" in str(caught.value)
