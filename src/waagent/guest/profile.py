@@ -58,6 +58,18 @@ class DhcpNameTool(enum.Enum):
     NETCONFIG = "netconfig"
 
 
+class BootLoader(enum.Enum):
+    """Whose files tell the kernel's options (guest.md 6.4)."""
+
+    GRUB = "grub"
+    """GRUB 2, GRUB legacy or boot loader entries: what is there decides."""
+    OEM = "oem"
+    """A grub.cfg of the image that reads another one."""
+    LOADER = "loader"
+    """FreeBSD's loader."""
+    UNKNOWN = "unknown"
+
+
 class ResolvConf(enum.Enum):
     """What deprovisioning does with /etc/resolv.conf (guest.md 3.3)."""
 
@@ -94,8 +106,8 @@ class Guest:
     dhcp_name_tool: DhcpNameTool = DhcpNameTool.DHCLIENT_CONF
     renew: Argv = ()
     """A renew that is right for this system whatever client runs; empty: ask the client that is found running."""
-    dhcp_processes: Argv = ("pidof", "dhclient")
-    """A command that prints the pids of the DHCP client (for the environment monitor)."""
+    dhcp_processes: Argv = ()
+    """A command that prints the pids of the DHCP client where there is no /proc to find it in."""
     dhcp_stop: Argv = ()
     dhcp_start: Argv = ()
     dhcp_available: bool = True
@@ -129,6 +141,9 @@ class Guest:
     """Kernel modules to load when no mount succeeds."""
 
     # the kernel
+    boot_loader: BootLoader = BootLoader.GRUB
+    boot_key: str = "GRUB_CMDLINE_LINUX_DEFAULT"
+    """Where /etc/default/grub has the options of ordinary entries."""
     disk_timeout: Argv = ()
     """Sets the timeout of all SCSI disks, in ``{seconds}``; empty: each disk has an attribute of its own in /sys."""
 

@@ -1,6 +1,6 @@
 """Network appliances that the reference knows by their own management shells. We recognise them and say no."""
 
-from waagent.guest.profile import Guest, Identity
+from waagent.guest.profile import BootLoader, Guest, Identity
 
 _NAMES = {
     "bigip": "F5 BIG-IP",
@@ -18,5 +18,6 @@ def select(identity: Identity) -> Guest | None:
     return Guest(
         family="appliance",
         eject=(),
+        boot_loader=BootLoader.UNKNOWN,
         refusal=f"provisioning is not supported on {name}: accounts belong to its own management shell",
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from waagent.guest.profile import AccountTool, Guest, HostNameTool, Identity, PrivilegeTool
+from waagent.guest.profile import AccountTool, BootLoader, Guest, HostNameTool, Identity, PrivilegeTool
 
 FREEBSD = Guest(
     family="freebsd",
@@ -26,6 +26,7 @@ FREEBSD = Guest(
     eject=("cdcontrol", "-f", "{device}", "eject"),
     media_modules=(),
     pools=False,
+    boot_loader=BootLoader.LOADER,
     disk_timeout=("sysctl", "kern.cam.da.default_timeout={seconds}"),
     vm_id_file=None,
     vm_id_command=("kenv", "-q", "smbios.system.uuid"),
@@ -48,6 +49,7 @@ OPENBSD = replace(
     media_patterns=("cd[0-9]c",),
     mount=(("mount", "-o", "ro", "-t", "udf"), ("mount", "-o", "ro", "-t", "cd9660")),
     eject=("cdio", "eject", "{device}"),
+    boot_loader=BootLoader.UNKNOWN,
     disk_timeout=(),
     vm_id_command=("sysctl", "-n", "hw.uuid"),
     vm_id_swapped=False,

@@ -3,14 +3,13 @@
 from dataclasses import replace
 
 from waagent.guest.families.redhat import DISABLE, ENABLE
-from waagent.guest.profile import NETWORKD_LEASES, SYSTEMCTL, Guest, Identity
+from waagent.guest.profile import NETWORKD_LEASES, SYSTEMCTL, BootLoader, Guest, Identity
 
 ARCH = Guest(
     family="arch",
     service_control=SYSTEMCTL,
     sshd_config_edited=False,
     unit_directory="/usr/lib/systemd/system",
-    dhcp_processes=("pidof", "systemd-networkd"),
     dhcp_stop=("systemctl", "stop", "systemd-networkd"),
     dhcp_start=("systemctl", "start", "systemd-networkd"),
     network_start=("systemctl", "start", "systemd-networkd"),
@@ -22,13 +21,20 @@ COREOS = replace(
     ARCH,
     family="coreos",
     unit_directory="/lib/systemd/system",
-    dhcp_processes=("systemctl", "show", "-p", "MainPID", "--value", "systemd-networkd"),
     ordinary_users=("core",),
+    boot_loader=BootLoader.OEM,
     search_places=(("PATH", "/usr/share/oem/python/bin"), ("PYTHONPATH", "/usr/share/oem/bin/waagent")),
 )
 CLEAR = replace(ARCH, family="clear", forget_machine_id=False)
 PHOTON = replace(CLEAR, family="photon", sshd_restart=("systemctl", "restart", "sshd"), remote_users=False)
-AZURE_LINUX = replace(PHOTON, family="azurelinux", service_register=ENABLE, service_unregister=DISABLE, remote_users=True)
+AZURE_LINUX = replace(
+    PHOTON,
+    family="azurelinux",
+    service_register=ENABLE,
+    service_unregister=DISABLE,
+    remote_users=True,
+    boot_key="GRUB_CMDLINE_LINUX",
+)
 CHAINGUARD = replace(
     CLEAR, family="chainguard", sshd_config_edited=True, dhcp_stop=(), dhcp_start=(), network_start=ARCH.network_start
 )

@@ -28,6 +28,7 @@ RHEL6 = Guest(
     network_start=("/sbin/service", "network", "start"),
     lease_sources=(("dhclient", ("/var/lib/dhclient/dhclient-*.leases",)),),
     remote_users=True,
+    boot_key="GRUB_CMDLINE_LINUX",
 )
 RHEL7 = replace(
     RHEL6,

@@ -10,7 +10,6 @@ ALPINE = Guest(
     service_register=(("rc-update", "add", "{name}", "default"),),
     service_unregister=(("rc-update", "del", "{name}", "default"),),
     sshd_config_edited=False,
-    dhcp_processes=("pidof", "dhcpcd"),
     lease_sources=DHCPCD_LEASES,
     remote_users=True,
 )
@@ -24,7 +23,6 @@ OPENWRT = replace(
     service_unregister=(("/etc/init.d/{name}", "disable"),),
     sshd_config_edited=True,
     sshd_restart=("/etc/init.d/sshd", "restart"),
-    dhcp_processes=("pidof", "udhcpc"),
     network_start=("/etc/init.d/network", "start"),
     lease_sources=(),
     removes_net_rules=False,

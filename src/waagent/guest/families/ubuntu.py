@@ -18,7 +18,7 @@ U14 = replace(
     resolv_conf=ResolvConf.RESOLVCONF,
     media_modules=("udf", "isofs"),
 )
-U12 = replace(U14, family="ubuntu12", dhcp_processes=("pidof", "dhclient3"))
+U12 = replace(U14, family="ubuntu12")
 U16 = replace(
     U14,
     family="ubuntu16",
@@ -30,7 +30,6 @@ U18 = replace(
     U16,
     family="ubuntu18",
     service_control=SYSTEMCTL,
-    dhcp_processes=("pidof", "systemd-networkd"),
     network_start=("systemctl", "start", "systemd-networkd"),
     lease_sources=NETWORKD_LEASES,
     resolv_conf=ResolvConf.KEEP,
