@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from waagent.extension import lifecycle, plan, verdict
-from waagent.extension.bench import Bench
 from waagent.extension.entries import Progress
+from waagent.extension.equipment import Equipment
 from waagent.extension.journal import Entry, Journal
 from waagent.extension.observe import installed_version
 from waagent.extension.place import Place, sound
@@ -34,26 +34,26 @@ class Goal:
 
     def __init__(
         self,
-        bench: Bench,
+        equipment: Equipment,
         wanted: ExtensionsGoalState,
         pairs: Sequence[Pair],
         trust: Trust,
         note: Callable[[Progress], object],
     ) -> None:
-        self._bench = bench
-        self._system = bench.system
+        self._equipment = equipment
+        self._system = equipment.system
         self._wanted = wanted
         self._pairs = pairs
         self._trust = trust
         self._note = note
         self._progress = Progress(wanted.identity, frozenset(pair.full_name for pair in pairs))
-        self._deadline = bench.system.clock.monotonic() + PATIENCE
-        self._statuses = StatusReader(bench.system.files, bench.system.clock, bench.system.log)
+        self._deadline = equipment.system.clock.monotonic() + PATIENCE
+        self._statuses = StatusReader(equipment.system.files, equipment.system.clock, equipment.system.log)
         self._broken: str | None = None
         handlers = list({pair.handler.name: pair.handler for pair in pairs}.values())
         fast_track = wanted.channel is Channel.FAST_TRACK
         allowed = _allowed(trust)
-        self._fetch = Prefetch(bench.system, bench.paths, bench.source, handlers, allowed, fast_track=fast_track)
+        self._fetch = Prefetch(equipment.system, equipment.paths, equipment.source, handlers, allowed, fast_track=fast_track)
 
     def work(self) -> None:
         """Errors: ``Ending``."""
@@ -80,7 +80,7 @@ class Goal:
             self._system.log.error(f"a handler of the name {handler.name!r} and version {handler.version!r} is not processed")
             self._break(pair)
             return None
-        worker = Worker(self._bench, pair, Place.of(self._bench.paths, handler.name, handler.version))
+        worker = Worker(self._equipment, pair, Place.of(self._equipment.paths, handler.name, handler.version))
         refusal = self._trust.gate.first(handler, pair.full_name)
         if refusal is None and self._broken is not None:
             verdict.skipped(worker, self._broken)
@@ -107,8 +107,8 @@ class Goal:
                 self._break(pair)
                 return None
             package, old = self._select(worker)
-            target = Place.of(self._bench.paths, pair.handler.name, package.version)
-            worker = Worker(self._bench, pair, target)
+            target = Place.of(self._equipment.paths, pair.handler.name, package.version)
+            worker = Worker(self._equipment, pair, target)
             self._move(chosen={**self._progress.chosen, target.name: target})
             self._perform(worker, package, old)
             return worker
@@ -132,7 +132,7 @@ class Goal:
 
     def _select(self, worker: Worker) -> tuple[PackageVersion, Place | None]:
         handler = worker.request
-        old = installed_version(self._bench.system.files, self._bench.paths, handler.name)
+        old = installed_version(self._equipment.system.files, self._equipment.paths, handler.name)
         listed = self._versions(worker)
         package = plan.select(handler, listed, None if old is None else old.version)
         if handler.state is RequestedState.ENABLED and package.version != handler.version:
@@ -172,13 +172,13 @@ class Goal:
         path = place.extension_status(instance(pair.handler, extension), extension.sequence_number)
 
         def look() -> ExtensionStatus | None:
-            self._bench.changed()
+            self._equipment.changed()
             if not self._system.files.exists(path):
                 return None
             several = pair.handler.multi_config
             return self._statuses.read(place, extension.name, extension.sequence_number, multi_config=several)
 
-        return await_terminal(pair, look, lambda: mark(self._bench, path), self._system.clock, self._deadline)
+        return await_terminal(pair, look, lambda: mark(self._equipment, path), self._system.clock, self._deadline)
 
 
 def _allowed(trust: Trust) -> Callable[[RequestedHandler], bool]:

@@ -35,7 +35,7 @@ def enable(worker: Worker, package: PackageVersion, old: Place | None, trust: Tr
     _settle(worker, _enabling(worker))
     target, notes = worker.target, worker.journal.notes()
     if notes.get("from") and (old is None or old.version != notes["from"]):
-        old = Place.of(worker.bench.paths, target.name, notes["from"])
+        old = Place.of(worker.equipment.paths, target.name, notes["from"])
     how = plan.setup(state.handler_state(worker.files, target), target.version, None if old is None else old.version)
     if how is Setup.NOTHING:
         manifest = read_manifest(worker.files, target)
@@ -76,8 +76,8 @@ def uninstall(worker: Worker) -> None:
         elif manifest is not None:
             _uninstall(worker, manifest)
     worker.unlimit(manifest)
-    remove(worker.bench, target)
-    worker.bench.changed()
+    remove(worker.equipment, target)
+    worker.equipment.changed()
 
 
 def _install(worker: Worker, manifest: HandlerManifest) -> None:
@@ -153,7 +153,7 @@ def _key(instance: str | None, sequence_number: int) -> str:
 
 def _settle(worker: Worker, wanted: Callable[[Entry], bool]) -> None:
     """Let end what an earlier agent started for a goal state that is no more."""
-    for place in versions(worker.files, worker.bench.paths, worker.target.name):
+    for place in versions(worker.files, worker.equipment.paths, worker.target.name):
         worker.settle(place, wanted if place == worker.target else _nothing)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from waagent.config.paths import Paths
 from waagent.extension import plan, state
-from waagent.extension.bench import Source
+from waagent.extension.equipment import Source
 from waagent.extension.journal import Journal
 from waagent.extension.observe import installed_version
 from waagent.extension.place import Place, sound

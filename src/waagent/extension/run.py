@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
 from waagent.extension import cleanup, environment, policy, root_certificate
-from waagent.extension.bench import Bench, Source
 from waagent.extension.entries import Progress, Reports
+from waagent.extension.equipment import Equipment, Source
 from waagent.extension.goal import Goal
 from waagent.extension.place import installed
 from waagent.extension.sequence import Ending, ordered
@@ -77,8 +77,8 @@ class Extensions:
         own["_AZURE_GUEST_AGENT_DAEMON_VERSION_"] = agent_version
         if config.os.enable_fips:
             own["OPENSSL_FIPS"] = "1"
-        self._bench = Bench(system, paths, packages, wire_endpoint, tell, changed, own, config.cgroups.enabled)
-        self._reports = Reports(system, paths, self._bench.unsaved)
+        self._equipment = Equipment(system, paths, packages, wire_endpoint, tell, changed, own, config.cgroups.enabled)
+        self._reports = Reports(system, paths, self._equipment.unsaved)
         self._progress = Progress()
 
     # the lane of processing
@@ -96,7 +96,7 @@ class Extensions:
         if unsupported:
             text = f"the goal state needs features that this agent lacks: {', '.join(unsupported)}"
             self._system.log.error(text)
-            self._bench.event("GoalStateUnsupportedFeatures", False, text, name="WALinuxAgent", version=self._version)
+            self._equipment.event("GoalStateUnsupportedFeatures", False, text, name="WALinuxAgent", version=self._version)
             return Outcome(unsupported=unsupported)
         try:
             error = self._work(wanted)
@@ -104,7 +104,7 @@ class Extensions:
             return Outcome(ending=True)
         self._cleanup(wanted)
         self._progress = replace(self._progress, pending=frozenset(), doing=None)
-        self._bench.changed()
+        self._equipment.changed()
         return Outcome(processed=True, error=error)
 
     def _work(self, wanted: ExtensionsGoalState) -> str | None:
@@ -113,7 +113,7 @@ class Extensions:
         self._note(Progress(wanted.identity, frozenset(pair.full_name for pair in pairs)))
         gate = policy.load(self._system.files, self._config)
         trust = Trust.of(gate, self._config, self._paths)
-        goal = Goal(self._bench, wanted, pairs, trust, self._note)
+        goal = Goal(self._equipment, wanted, pairs, trust, self._note)
         try:
             goal.work()
         except Ending:
@@ -125,7 +125,7 @@ class Extensions:
 
     def _note(self, progress: Progress) -> None:
         self._progress = progress
-        self._bench.changed()
+        self._equipment.changed()
 
     def _unsupported(self, wanted: ExtensionsGoalState) -> tuple[str, ...]:
         return tuple(name for name in wanted.required_features if name not in self._known_features)

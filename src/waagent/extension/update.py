@@ -94,7 +94,7 @@ def _uninstall(worker: Worker, old: Place, manifest: HandlerManifest) -> None:
     if "uninstall" not in worker.journal.notes():
         worker.journal.note(uninstall=_tolerated(manifest, run))
     try:
-        remove(worker.bench, old)
+        remove(worker.equipment, old)
     except SystemFailure as failure:
         worker.log.warning(f"the directory of version {old.version} could not be removed: {failure.reason}")
 

@@ -84,4 +84,4 @@ def _write(worker: Worker, operation: str | None, code: int, text: str) -> None:
         apply(worker.system, status.placeholder(worker.target, said, worker.system.clock.now(), extension=worker.instance))
     except SystemFailure as failure:
         worker.log.warning(failure.reason)
-    worker.bench.changed()
+    worker.equipment.changed()

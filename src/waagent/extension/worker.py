@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from waagent.extension import capture, command, limits, settings, state, variables
-from waagent.extension.bench import Bench
 from waagent.extension.command import CommandFailed, Order, Result
 from waagent.extension.command_log import CommandLog
+from waagent.extension.equipment import Equipment
 from waagent.extension.journal import Entry, Journal
 from waagent.extension.place import Place
 from waagent.extension.plan import Command
@@ -30,18 +30,18 @@ class MissingCommand(ExtensionFailure):
 class Worker:
     """``target`` is the version to act on."""
 
-    def __init__(self, bench: Bench, pair: Pair, target: Place) -> None:
-        self.bench = bench
-        self.system = bench.system
-        self.files = bench.system.files
+    def __init__(self, equipment: Equipment, pair: Pair, target: Place) -> None:
+        self.equipment = equipment
+        self.system = equipment.system
+        self.files = equipment.system.files
         self.pair = pair
         self.request = pair.handler
         self.extension = pair.extension
         self.target = target
         self.instance = settings.instance(pair.handler, pair.extension)
         """The extension's name where a handler may have several."""
-        self.journal = Journal(bench.system, target)
-        self.log = CommandLog(bench.system, target, self.instance)
+        self.journal = Journal(equipment.system, target)
+        self.log = CommandLog(equipment.system, target, self.instance)
 
     # commands
 
@@ -61,9 +61,9 @@ class Worker:
             text = f"The manifest of {place.full_name} has no {which.word}Command"
             raise MissingCommand("ExtensionError", text, operation=which.operation)
         who = extension or self.extension
-        own = variables.always(place, self.request, who, self.bench.wire_endpoint()) | (extra or {})
+        own = variables.always(place, self.request, who, self.equipment.wire_endpoint()) | (extra or {})
         name = settings.instance(self.request, who)
-        return Order(key or which.word, which, place, line, own, name, self.bench.inherited)
+        return Order(key or which.word, which, place, line, own, name, self.equipment.inherited)
 
     def run(self, order: Order) -> None:
         """Run a command, or take what an earlier agent left of it. Errors: ``CommandFailed``, ``Ending``."""
@@ -76,7 +76,7 @@ class Worker:
         once_per_boot = order.command is Command.ENABLE
         result = command.run(self.system, order, self.journal, surroundings, self._watcher(order), once_per_boot=once_per_boot)
         self._judge(order, result)
-        self.bench.changed()
+        self.equipment.changed()
 
     def _judge(self, order: Order, result: Result) -> None:
         try:
@@ -94,18 +94,18 @@ class Worker:
     def tell(self, operation: str, success: bool, text: str, place: Place | None = None, seconds: float = 0.0) -> None:
         """Telemetry of something done with a version."""
         version = (place or self.target).version
-        self.bench.event(operation, success, text, name=self.pair.full_name, version=version, seconds=seconds)
+        self.equipment.event(operation, success, text, name=self.pair.full_name, version=version, seconds=seconds)
 
     def _watcher(self, order: Order) -> Callable[[], None]:
         """Called while a command runs: tells when the extension's status file has changed."""
         path = order.place.extension_status(order.extension, int(order.environment["ConfigSequenceNumber"]))
-        seen = [mark(self.bench, path)]
+        seen = [mark(self.equipment, path)]
 
         def look() -> None:
-            now = mark(self.bench, path)
+            now = mark(self.equipment, path)
             if now != seen[0]:
                 seen[0] = now
-                self.bench.changed()
+                self.equipment.changed()
 
         return look
 
@@ -115,7 +115,7 @@ class Worker:
         """Two commands of a handler never run at once: whatever else an earlier agent started ends first."""
         for entry in self.journal.entries():
             if entry.key != key:
-                command.watch(self.system, self.journal, entry, self.bench.changed)
+                command.watch(self.system, self.journal, entry, self.equipment.changed)
 
     def settle(self, place: Place, wanted: Callable[[Entry], bool]) -> None:
         """Wait for what an earlier agent started in a version's directory and nobody asks for any more; take it over."""
@@ -123,7 +123,7 @@ class Worker:
         for entry in journal.entries():
             if wanted(entry):
                 continue
-            found = command.watch(self.system, journal, entry, self.bench.changed)
+            found = command.watch(self.system, journal, entry, self.equipment.changed)
             if found is not None:
                 if entry.version == place.version:
                     self.take_over(place, entry.word, entry.extension, found)
@@ -174,12 +174,12 @@ class Worker:
 
     def limit(self, manifest: HandlerManifest) -> None:
         """Set the manifest's limits on what the handler's commands run in."""
-        if self.bench.limited:
+        if self.equipment.limited:
             limits.apply(self.system, self.target.name, manifest)
 
     def unlimit(self, manifest: HandlerManifest | None) -> None:
         """Take them away, before the handler or its version goes."""
-        if self.bench.limited:
+        if self.equipment.limited:
             limits.withdraw(self.system, self.target.name, manifest)
 
     def say(self, status: str, message: str, code: int = 0, place: Place | None = None) -> None:
@@ -187,27 +187,27 @@ class Worker:
         where = place or self.target
         text = HandlerStatus(where.name, where.version, status, code, message, self.request.multi_config)
         if state.set_handler_status(self.system, where, text):
-            self.bench.unsaved.pop(where.base, None)
+            self.equipment.unsaved.pop(where.base, None)
         else:
-            self.bench.unsaved[where.base] = text
-        self.bench.changed()
+            self.equipment.unsaved[where.base] = text
+        self.equipment.changed()
 
 
-def mark(bench: Bench, path: str) -> object:
+def mark(equipment: Equipment, path: str) -> object:
     """Something that differs whenever a file may have changed."""
     try:
-        facts = bench.system.files.facts(path)
+        facts = equipment.system.files.facts(path)
     except SystemFailure:
         return None
     return None if facts is None else (facts.modified, facts.size)
 
 
-def remove(bench: Bench, place: Place) -> None:
+def remove(equipment: Equipment, place: Place) -> None:
     """Remove a version from the disk, so that half of it is never taken for one.
 
     What still runs in there may write while it goes; the rest is left to the cleanup. Errors: ``SystemFailure``.
     """
-    files = bench.system.files
+    files = equipment.system.files
     for leftover in (place.package, place.draft):
         files.remove(leftover)
     if files.facts(place.base) is not None:
@@ -215,4 +215,4 @@ def remove(bench: Bench, place: Place) -> None:
     try:
         files.remove(place.removed)
     except SystemFailure as failure:
-        bench.system.log.warning(f"{place.full_name}: {failure.reason}; the next cleanup tries again")
+        equipment.system.log.warning(f"{place.full_name}: {failure.reason}; the next cleanup tries again")

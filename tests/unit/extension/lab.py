@@ -140,16 +140,16 @@ class Lab:
     def publish(self, version: str = "1.0.0", behaviour: str = SUCCESS, *, name: str = NAME, **options: Any) -> None:
         self.source.packages[name, version] = package(behaviour, **options)
 
-    def start(self, system: System | None = None) -> Extensions:
-        """An agent of this machine, which knows nothing but the disk."""
+    def start(self, system: System | None = None, changed: Callable[[], object] | None = None) -> Extensions:
+        """An agent of this machine, which knows nothing but the disk. ``changed``: hears what is otherwise counted."""
 
-        def changed() -> None:
+        def count() -> None:
             self.changes += 1
 
         return Extensions(
             system or self.system, self.config, self.paths, Guest(), self.source,
             agent_version="9.9.9.9", wire_endpoint=lambda: "168.63.129.16", tell=self.told.append,
-            known_features=frozenset({"MultipleExtensionsPerHandler"}), changed=changed,
+            known_features=frozenset({"MultipleExtensionsPerHandler"}), changed=changed or count,
             inherited={"PATH": "/usr/bin:/bin", "LAB_LOG": str(self.calls_file)},
         )  # fmt: skip
 

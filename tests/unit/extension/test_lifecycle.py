@@ -161,12 +161,7 @@ def test_another_lane_may_ask_for_reports_while_a_command_runs(lab: Lab) -> None
 def test_a_change_of_the_status_file_is_told_while_the_command_runs(lab: Lab) -> None:
     lab.publish(behaviour=SUCCESS + '\n[ "$1" != enable ] || sleep 2.5')
     moments: list[str] = []
-
-    def changed() -> None:
-        moments.append(lab.state() or "")
-
-    agent = lab.start()
-    object.__setattr__(agent._bench, "changed", changed)
+    agent = lab.start(changed=lambda: moments.append(lab.state() or ""))
     agent.process(goal(single()))
     enabling = moments[moments.index("Installed") : moments.index("Enabled")]
     assert len(enabling) >= 3

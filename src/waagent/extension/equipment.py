@@ -39,7 +39,7 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Equipment:
     """``tell`` takes telemetry, ``changed`` hears that the status may be worth an upload."""
 
     system: System
