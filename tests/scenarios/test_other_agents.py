@@ -4,7 +4,10 @@ Its root is made once from the distribution's registry and kept; only where that
 its own client either, is there nothing to test.
 """
 
+import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +59,17 @@ def test_debians_agent_reports_ready_and_the_extensions_success(result: Result) 
 
 def test_no_request_of_debians_agent_is_refused(result: Result) -> None:
     assert [verdict.detail for verdict in result.verdicts if "refuse" in verdict.text and not verdict.held] == []
+
+
+def test_two_agents_are_compared_side_by_side(tmp_path: Path) -> None:
+    """Every expectation of first boot holds for both, and what differs is told."""
+    output = tmp_path / "compared.json"
+    command = [sys.executable, "-m", "fabriclab.cli.main", "compare", "ours", "debian", "first-boot", "--json", str(output)]
+    environment = {**os.environ, "PYTHONPATH": str(labs.PROJECT / "src")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=labs.PROJECT, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "first-boot: timelines" in done.stdout and "files, where they differ" in done.stdout
+    found = json.loads(output.read_text())
+    assert found["agents"] == ["ours", "debian"]
+    assert any(pair["name"] == "/home/maria/.ssh/authorized_keys" for pair in found["files"])
+    assert [run["ok"] for run in found["runs"]] == [True, True]

@@ -1,4 +1,4 @@
-"""The command line of the lab: fabriclab run · up · do · shell · scenarios · bench · ext.
+"""The command line of the lab: fabriclab run · up · do · shell · compare · replay · scenarios · bench · ext.
 
 Exit statuses: 0 every expectation held (of bench: every run came to its end), 1 one did not or the lab failed, 2 the scenario,
 agent or command line is bad (one sentence says file, key and reason), 130 interrupted.
@@ -46,6 +46,10 @@ def parser() -> argparse.ArgumentParser:
     _choose_guest(run)
     run.add_argument("--json", type=Path, metavar="FILE", help="write the result, the timeline and the journal there")
     run.add_argument("--keep", action="store_true", help="keep what the guest wrote and the journal, and say where")
+    run.add_argument(
+        "--seed", type=int, metavar="N", help="add random faults, the same for the same seed; shrink them when it fails"
+    )
+    run.add_argument("--faults", type=_from(1, int), default=6, metavar="N", help="how many with --seed (default: 6)")
     run.set_defaults(do=_run, boots=True)
 
     up = verbs.add_parser("up", help="a fabric and a guest until Ctrl-C")
@@ -73,6 +77,26 @@ def parser() -> argparse.ArgumentParser:
     shell.add_argument("command", nargs="*", metavar="COMMAND", help="instead of a shell")
     shell.set_defaults(do=_shell)
 
+    compare = verbs.add_parser("compare", help="two agents through one scenario, and what differs")
+    compare.add_argument("first", metavar="A", help="an agent, as for run")
+    compare.add_argument("second", metavar="B", help="the other one")
+    compare.add_argument("scenario", help="as for run")
+    _choose_guest(compare)
+    compare.add_argument("--json", type=Path, metavar="FILE", help="write both results and what differs there")
+    compare.set_defaults(do=_compare, boots=True)
+
+    replay = verbs.add_parser("replay", help="a recorded run once more, event by event")
+    replay.add_argument(
+        "journal", type=Path, help="journal.jsonl of `run --keep` (or its directory), or the file of `run --json`"
+    )
+    replay.add_argument(
+        "--speed", type=_from(0, float), default=0.0, metavar="X", help="1: as it was; 10: ten times faster; 0: all at once"
+    )
+    replay.add_argument("--step", action="store_true", help="the next event when Enter is pressed")
+    replay.add_argument("--exchanges", action="store_true", help="every request too")
+    replay.add_argument("--entry", type=int, metavar="NUMBER", help="one entry whole, as JSON, and nothing else")
+    replay.set_defaults(do=_replay)
+
     bench = verbs.add_parser("bench", help="agents side by side in the same lab: times, memory, requests")
     bench.add_argument(
         "--agents", default="ours,debian", metavar="A,B", help="as for run; the first is compared with the second"
@@ -95,7 +119,8 @@ def parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     from fabriclab.cli.run import run
 
-    return run(options.scenario, _adapter(options, options.agent), options.json, keep=options.keep)
+    used = _adapter(options, options.agent)
+    return run(options.scenario, used, options.json, keep=options.keep, seed=options.seed, faults=options.faults)
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -132,6 +157,19 @@ def _shell(options: argparse.Namespace) -> int:
     from fabriclab.cli.shell import shell
 
     return shell(options.where, options.lab, options.command)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from fabriclab.cli.compare import compare
+
+    first, second = (_adapter(options, name) for name in (options.first, options.second))
+    return compare(first, second, options.scenario, options.json)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from fabriclab.cli.replay import replay
+
+    return replay(options.journal, speed=options.speed, steps=options.step, exchanges=options.exchanges, number=options.entry)
 
 
 def _bench(options: argparse.Namespace) -> int:

@@ -19,20 +19,23 @@ from fabriclab.world.switches import UnknownSwitch, switch
 from fabriclab.world.values import Identity, World
 
 LIBRARY = Path(__file__).parent / "library"
+DMI = ("azure", "hyper-v", "none")
 MEDIUM = "medium"  # the step that puts a delayed DVD into the drive
 MEBIBYTE = 1 << 20
 
 
 @dataclass(frozen=True)
 class MachinePart:
-    """The guest before its first boot. `resource_disk`: bytes of the temporary disk, 0 for none."""
+    """The guest before its first boot. `resource_disk`: bytes of the temporary disk, 0 for none. `packages`: what the machine
+    has besides; with any, its root is a Debian one of its own."""
 
     hostname: str = "guest"
-    azure: bool = True
+    dmi: str = "azure"
     address: str | None = "10.77.0.4/24"
     routes: tuple[str, ...] = FABRIC_ROUTES
     files: dict[str, str] = field(default_factory=dict)
     resource_disk: int = 0
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,11 +123,12 @@ def _machine(part: Table) -> MachinePart:
     address = part.text("address", MachinePart.address)
     machine = MachinePart(
         hostname=part.text("hostname", MachinePart.hostname),
-        azure=part.choice("dmi", ("azure", "none"), "azure") == "azure",
+        dmi=part.choice("dmi", DMI, MachinePart.dmi),
         address=None if address == "dhcp" else address,
         routes=part.texts("routes", FABRIC_ROUTES),
         files=part.words("files"),
         resource_disk=part.whole("resource_disk_mib", 0) * MEBIBYTE,
+        packages=part.texts("packages"),
     )
     for name in machine.files:
         if not name.startswith("/"):

@@ -40,7 +40,7 @@ def _when(what: What) -> tuple[str, float]:
     """What is said over time counts from the start; the guest and its tree are looked at when all that is over."""
     if isinstance(what, expected.Requests | expected.Health) and what.bounds:
         return expected.END, 0.0
-    if isinstance(what, expected.Health | expected.Handler | expected.GoalState | expected.Requests):
+    if isinstance(what, expected.Health | expected.Handler | expected.GoalState | expected.Requests | expected.Logs):
         return expected.START, 60.0
     return expected.END, AT_ONCE
 
@@ -99,6 +99,10 @@ def _exchanges(table: Table, at_least: int, at_most: int | None) -> expected.Req
     )
     table.finish()
     return what
+
+
+def _logs(table: Table) -> What:
+    return expected.Logs(table.texts("logs"), table.texts("without"))
 
 
 def _file(table: Table) -> What:
@@ -202,6 +206,7 @@ READERS: dict[str, Callable[[Table], What]] = {
     "goal_state": _goal_state,
     "requests": _requests,
     "never": _never,
+    "logs": _logs,
     "file": _file,
     "user": _user,
     "hostname": _hostname,

@@ -117,6 +117,18 @@ class Requests:
 
 
 @dataclass(frozen=True)
+class Logs:
+    """A bundle of logs that the host plugin has taken; globs over the names in it. `*` crosses directories."""
+
+    holds: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        lacks = [f"without {' '.join(self.lacks)}"] if self.lacks else []
+        return ", ".join([f"a bundle of logs with {' '.join(self.holds)}", *lacks])
+
+
+@dataclass(frozen=True)
 class File:
     path: str
     absent: bool = False
@@ -247,7 +259,7 @@ class Tree:
         return f"nothing changed but {' '.join(self.only)}" if self.only else "nothing changed in the tree"
 
 
-OfJournal = Health | Handler | GoalState | Requests
+OfJournal = Health | Handler | GoalState | Requests | Logs
 What = OfJournal | File | User | Hostname | Process | Agent | Command | Tree | Login
 
 

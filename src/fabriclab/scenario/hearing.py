@@ -7,9 +7,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from fabriclab.journal.entry import Entry
-from fabriclab.scenario.expected import GoalState, Handler, Health, OfJournal, Requests
+from fabriclab.scenario.expected import GoalState, Handler, Health, Logs, OfJournal, Requests
 
-HEALTH, STATUS = "health", "status"
+HEALTH, STATUS, LOGS = "health", "status", "agent_log"
 SHOWN = 240  # characters of a message
 
 
@@ -30,6 +30,8 @@ def hear(what: OfJournal, entries: Sequence[Entry]) -> Seen:
         return _handler(what, entries)
     if isinstance(what, GoalState):
         return _goal_state(what, entries)
+    if isinstance(what, Logs):
+        return _logs(what, entries)
     return _requests(what, entries)
 
 
@@ -142,6 +144,20 @@ def _goal_state(what: GoalState, entries: Sequence[Entry]) -> Seen:
             and (what.message or "") in message(part)
         ):
             return Seen(True, last.removeprefix("last: "), entry)
+    return Seen(None, last)
+
+
+def _logs(what: Logs, entries: Sequence[Entry]) -> Seen:
+    last = "no bundle"
+    for entry in entries:
+        names = entry.facts.get("names") if entry.kind == LOGS else None
+        if not isinstance(names, list):
+            continue
+        missing = [pattern for pattern in what.holds if not any(fnmatchcase(name, pattern) for name in names)]
+        surplus = [name for name in names if any(fnmatchcase(name, pattern) for pattern in what.lacks)]
+        if not missing and not surplus:
+            return Seen(True, f"{len(names)} files", entry)
+        last = f"the last one lacks {' '.join(missing) or 'nothing'}" + (f" and has {' '.join(surplus[:5])}" if surplus else "")
     return Seen(None, last)
 
 

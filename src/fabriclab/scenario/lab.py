@@ -11,7 +11,7 @@ from fabriclab.guests import assemble, dvd, namespace
 from fabriclab.guests.adapter import SYSTEMD, Adapter
 from fabriclab.guests.assemble import Provisioning
 from fabriclab.guests.login import KeyPair, make_key_pair
-from fabriclab.guests.machine import Machine, azure_dmi
+from fabriclab.guests.machine import Machine, azure_dmi, hyper_v_dmi
 from fabriclab.guests.namespace import FabricNamespace, NamespaceBinder
 from fabriclab.guests.sandbox import Disk, Sandbox
 from fabriclab.guests.systemd import SystemdGuest
@@ -84,6 +84,7 @@ def opened(scenario: Scenario, adapter: Adapter, journal: Journal) -> Iterator[L
 
     Raises NamespaceUnavailable, RootUnavailable or BadAdapter with one sentence.
     """
+    adapter = assemble.with_packages(adapter, scenario.machine.packages)
     base = assemble.root_of(adapter)
     needed = () if base == Path("/") else (base,)
     key = make_key_pair() if scenario.needs_key else None

@@ -208,11 +208,11 @@ def test_logs_are_taken_as_a_zip_for_the_current_deployment(bench: Bench) -> Non
         "x_ms_client_name": "WALinuxAgent",
         "x_ms_client_version": "9.9.9.9",
     }
-    assert bench.plugin("PUT", "/vmAgentLog", body=b"PK\x05\x06", **named).status == 200
-    assert bench.last.facts == {"kind": "agent_log", "size": 4}
+    assert bench.plugin("PUT", "/vmAgentLog", body=EMPTY_ZIP, **named).status == 200
+    assert bench.last.facts == {"kind": "agent_log", "size": 22, "names": []}
     assert bench.plugin("PUT", "/vmAgentLog", body=b"text", **named).status == 400
-    assert bench.plugin("PUT", "/vmAgentLog", body=b"PK", **{**named, "x_ms_vmagentlog_deploymentid": "x"}).status == 400
-    assert bench.plugin("PUT", "/vmAgentLog", body=b"PK").status == 400
+    assert bench.plugin("PUT", "/vmAgentLog", body=EMPTY_ZIP, **{**named, "x_ms_vmagentlog_deploymentid": "x"}).status == 400
+    assert bench.plugin("PUT", "/vmAgentLog", body=EMPTY_ZIP).status == 400
 
 
 def test_other_paths_and_verbs_are_refused(bench: Bench) -> None:
