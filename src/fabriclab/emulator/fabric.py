@@ -90,9 +90,12 @@ class Fabric:
                 self._server.listen(listening, service)
             dhcp = opened.enter_context(self._binder.udp("0.0.0.0", 67, BRIDGE_DEVICE))
             dns = opened.enter_context(self._binder.udp(WIRE_SERVER, 53))
+            dns_stream = opened.enter_context(self._binder.tcp(WIRE_SERVER, 53))
             opened.pop_all()
         self._server.listen_datagrams(dhcp, DhcpDesk(self._state, self._faults, self.journal, self._stopping).respond)
-        self._server.listen_datagrams(dns, DnsDesk(self._state, self._faults, self.journal, self._stopping).respond)
+        names = DnsDesk(self._state, self._faults, self.journal, self._stopping)
+        self._server.listen_datagrams(dns, names.respond)
+        self._server.listen_framed(dns_stream, names.respond)
         self.blobs.authority = self._authorities["blob"].removesuffix(":80")
         self._server.start()
 

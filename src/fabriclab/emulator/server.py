@@ -30,6 +30,7 @@ class Server:
         self._lock = threading.Lock()
         self._listeners: list[tuple[socket.socket, Service]] = []
         self._datagrams: list[tuple[socket.socket, Respond]] = []
+        self._framed: list[tuple[socket.socket, Respond]] = []
         self._open: set[Connection] = set()
         self._threads: set[threading.Thread] = set()
         self._waker, self._wakee = socket.socketpair()
@@ -45,8 +46,15 @@ class Server:
         socket_.setblocking(False)
         self._datagrams.append((socket_, respond))
 
+    def listen_framed(self, socket_: socket.socket, respond: Respond) -> None:
+        """Before `start`. Datagrams over TCP, each after its length in two bytes, as DNS has them."""
+        socket_.setblocking(False)
+        self._framed.append((socket_, respond))
+
     def start(self) -> None:
         self._spawn(self._accept)
+        for socket_, respond in self._framed:
+            self._spawn(partial(self._take_turns, socket_, respond))
         for socket_, respond in self._datagrams:
             self._spawn(partial(self._converse, socket_, respond))
 
@@ -62,7 +70,7 @@ class Server:
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
-        for socket_, _ in (*self._listeners, *self._datagrams):
+        for socket_, _ in (*self._listeners, *self._datagrams, *self._framed):
             socket_.close()
         self._wakee.close()
 
@@ -117,6 +125,24 @@ class Server:
         finally:
             with self._lock:
                 self._open.discard(connection)
+
+    def _take_turns(self, listener: socket.socket, respond: Respond) -> None:
+        """One connection after the other: whoever says nothing for a second is in the way of the next."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wakee, selectors.EVENT_READ)
+            selector.register(listener, selectors.EVENT_READ)
+            while not self._stopping.is_set():
+                selector.select()
+                try:
+                    with listener.accept()[0] as channel:
+                        channel.settimeout(1.0)
+                        while (length := channel.recv(2, socket.MSG_WAITALL)) and not self._stopping.is_set():
+                            packet = channel.recv(int.from_bytes(length, "big"), socket.MSG_WAITALL)
+                            answer = respond(packet, channel.getpeername())
+                            if answer is not None:
+                                channel.sendall(len(answer[0]).to_bytes(2, "big") + answer[0])
+                except OSError:
+                    continue
 
     def _converse(self, socket_: socket.socket, respond: Respond) -> None:
         with selectors.DefaultSelector() as selector:

@@ -46,6 +46,14 @@ def on_systemd(adapter: Adapter, suite: str | None = None) -> Adapter:
     return replace(adapter, guest=SYSTEMD, root="debian", suite=suite, packages=packages)
 
 
+def with_packages(adapter: Adapter, packages: tuple[str, ...]) -> Adapter:
+    """The same agent in a Debian root that has these packages too."""
+    if not packages:
+        return adapter
+    needed = LIBRARIES if adapter.root == "machine" else ()
+    return replace(adapter, root="debian", packages=(*needed, *adapter.packages, *packages))
+
+
 def root_of(adapter: Adapter) -> Path:
     """The root the adapter asks for, made first when it is not there yet.
 

@@ -25,6 +25,8 @@ class Agent:
     random: Callable[[int], bytes]
     environment: Mapping[str, str] = field(default_factory=dict)
     """What extension commands inherit (extensions.md 2.8): the environment this process was started with."""
+    command: tuple[str, ...] = ("/usr/bin/python3", "/usr/sbin/waagent")
+    """What starts this agent: interpreter, program, and arguments that every verb takes."""
     notify: Callable[[str], object] = lambda state: None
     quiet: Callable[[], object] = lambda: None
 
