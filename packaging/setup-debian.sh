@@ -9,6 +9,7 @@ case "${1:-lab}" in
       python3 python3-venv python3-urllib3 python3-defusedxml            # the agent and its two libraries, as a guest has them
       iproute2 procps passwd openssl openssh-client openssh-server sudo  # what provisioning works with
       e2fsprogs fdisk parted util-linux mount fuseiso eject              # disks and the provisioning medium
+      xfsprogs btrfs-progs ntfs-3g                                       # other file systems of temporary disks, and how they come
       tinyproxy-bin libfaketime                                          # a real proxy for storage; a clock that jumps
       mmdebstrap uidmap                                                  # roots for other agents, guests without root
     )

@@ -43,6 +43,7 @@ class ResourceDisk:
     enable_swap: bool = default("ResourceDisk.EnableSwap")
     swap_size_mb: int = default("ResourceDisk.SwapSizeMB")
     enable_swap_encryption: bool = default("ResourceDisk.EnableSwapEncryption")
+    format_nvme: bool = default("ResourceDisk.FormatNvme")
 
 
 @dataclass(frozen=True)

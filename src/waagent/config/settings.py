@@ -171,6 +171,13 @@ _RESOURCE_DISK = (
     _flag("ResourceDisk.EnableSwap", False, "Make a swap file on the resource disk.", MANUAL, sample="n"),
     _number("ResourceDisk.SwapSizeMB", 0, "Size of the swap file in MB.", MANUAL, sample="0"),
     _flag("ResourceDisk.EnableSwapEncryption", False, "Encrypt the swap space (FreeBSD only)."),
+    _flag(
+        "ResourceDisk.FormatNvme",
+        False,
+        "Do with local NVMe disks as with the resource disk: the first disk is mounted at ResourceDisk.MountPoint, the others "
+        "at the same with -2, -3 and so on behind it.",
+        OURS,
+    ),
 )
 
 _EXTENSIONS = (

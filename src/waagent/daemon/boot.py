@@ -38,6 +38,7 @@ class Boot:
         begin_search: Callable[[], object],
         first_goal_state: Callable[[], object],
         errand: Callable[[Callable[[], object]], object] = lambda work: work(),
+        await_disk: Callable[[], object] = lambda: None,
     ) -> None:
         self._agent = agent
         self._reports = reports
@@ -46,6 +47,7 @@ class Boot:
         self._searching = False
         self._first_goal_state = first_goal_state
         self._errand = errand
+        self._await_disk = await_disk
         self._host_keys: Early[tuple[str, ...]] | None = None
 
     def run(self, proof: str | None) -> bool:
@@ -155,7 +157,7 @@ class Boot:
 
     def _finish(self, ovf: OvfEnvironment | None = None) -> None:
         agent = self._agent
-        ended = ending.finish(agent.system, agent.guest, agent.config, agent.paths, ovf)
+        ended = ending.finish(agent.system, agent.guest, agent.config, agent.paths, ovf, self._await_disk)
         if ended.custom_data is not None:
             said = "the custom data was run" if ended.custom_data else "not started"
             self._tell(self._operation("CustomData", ended.custom_data, said))

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from waagent.daemon.agent import Agent
-from waagent.daemon.schedule import Duty, Scheduler
-from waagent.duties import hostname
+from waagent.daemon.resource_disk import ResourceDisk
+from waagent.daemon.schedule import Scheduler
 from waagent.fabric.connection import Connection
 from waagent.kernel import entropy
 from waagent.kernel.disks import Timeouts
@@ -24,6 +24,7 @@ class Environment:
     def __init__(self, agent: Agent, scheduler: Scheduler, tell: Callable[[Operation], None]) -> None:
         self._agent = agent
         self._scheduler = scheduler
+        self._disk = ResourceDisk(agent, scheduler.errand, tell)
         self._tell = tell
 
     def wake(self) -> None:
@@ -32,7 +33,14 @@ class Environment:
 
     def begin(self) -> None:
         """In the boot lane, before anything is provisioned."""
-        self._keep_disk_timeouts()
+        self._disk.begin()
+        kernel.begin(self._agent, self._scheduler)
+        wire_guard.begin(self._agent, self._scheduler)
+        network.begin(self._agent, self._scheduler)
+
+    def await_disk(self) -> None:
+        """By whoever runs what is not ours: custom data and extensions may count on the temporary disk."""
+        self._disk.wait()
 
     def serve(self, connection: Connection) -> None:
         """In the fabric's lane, after provisioning, with the first goal state."""

@@ -18,7 +18,7 @@ from waagent.report import status
 
 
 class Processing:
-    """``done`` takes the aggregate status of each goal state that was worked on."""
+    """``done`` takes the aggregate status of each goal state that was worked on; the first one waits for the machine."""
 
     def __init__(
         self,
@@ -26,11 +26,13 @@ class Processing:
         extensions: Extensions,
         errand: Callable[[Callable[[], object]], object],
         done: Callable[[GoalStateAggregate], object],
+        await_machine: Callable[[], object] = lambda: None,
     ) -> None:
         self._agent = agent
         self._extensions = extensions
         self._errand = errand
         self._done = done
+        self._await_machine = await_machine
         self._lock = threading.Lock()
         self._waiting: ExtensionsGoalState | None = None
         self._first = True
@@ -48,6 +50,7 @@ class Processing:
             return
         if self._first:
             self._wait_for_cloud_init()
+            self._await_machine()
         outcome = self._extensions.process(wanted, first_since_start=self._first)
         self._first = False
         aggregate = self._aggregate(wanted, outcome)

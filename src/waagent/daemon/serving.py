@@ -72,7 +72,13 @@ class Serving:
             refetch=refetch,
             uploaded=lambda: scheduler.errand("fabric", connection.reader.status_reported),
         )
-        self._processing = Processing(agent, extensions, lambda work: scheduler.errand("extensions", work), self._processed)
+        self._processing = Processing(
+            agent,
+            extensions,
+            lambda work: scheduler.errand("extensions", work),
+            self._processed,
+            environment.await_disk,
+        )
         self._remote_users = RemoteUsers(
             agent.system, agent.guest, agent.config, connection.certificates.decrypt_password, agent.random, outbox.tell
         )

@@ -120,6 +120,7 @@ class Daemon:
             self._begin_search,
             self._first_goal_state,
             lambda work: self.scheduler.errand("keys", work),
+            self._environment.await_disk,
         )
         azure = self._attempt(boot)
         agent.quiet()

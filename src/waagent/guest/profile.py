@@ -70,6 +70,14 @@ class BootLoader(enum.Enum):
     UNKNOWN = "unknown"
 
 
+class DiskTool(enum.Enum):
+    """Who makes partitions and file systems, and where the temporary disk is looked for (guest.md 4)."""
+
+    LINUX = "linux"
+    FREEBSD = "freebsd"
+    OPENBSD = "openbsd"
+
+
 class ResolvConf(enum.Enum):
     """What deprovisioning does with /etc/resolv.conf (guest.md 3.3)."""
 
@@ -150,6 +158,8 @@ class Guest:
     # the agent's own process
     search_places: tuple[tuple[str, str], ...] = ()
     """(variable, directory) pairs to append to lists of places in the environment."""
+
+    disk_tool: DiskTool = DiskTool.LINUX
 
     # identity and deprovisioning
     vm_id_command: Argv = ("dmidecode", "--string", "system-uuid")

@@ -10,6 +10,7 @@ Each part may be done twice but the custom data, which sees to that itself (gues
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from waagent.config.paths import Paths
@@ -50,8 +51,18 @@ def forget(system: System, paths: Paths) -> None:
     system.files.remove(record_path(paths))
 
 
-def finish(system: System, guest: Guest, config: Config, paths: Paths, ovf: OvfEnvironment | None = None) -> Ended:
-    """Everything between the marker and Ready. ``ovf`` None: the saved copy of the document is read."""
+def finish(
+    system: System,
+    guest: Guest,
+    config: Config,
+    paths: Paths,
+    ovf: OvfEnvironment | None = None,
+    await_machine: Callable[[], object] = lambda: None,
+) -> Ended:
+    """Everything between the marker and Ready. ``ovf`` None: the saved copy of the document is read.
+
+    ``await_machine`` comes back when the machine is as custom data may expect it: with its temporary disk.
+    """
     device = (system.files.read_if_there(record_path(paths)) or b"").decode("utf-8", "surrogateescape")
     document = ovf or _saved(system, paths)
     disabled = document is not None and obey_guest_agent(system, paths, document)
@@ -59,6 +70,7 @@ def finish(system: System, guest: Guest, config: Config, paths: Paths, ovf: OvfE
     media.eject(system, guest, device or None)
     ran = None
     if customdata.is_due(system, paths):
+        await_machine()
         ran = run_custom_data(system, config, paths) is not None
     system.files.remove(record_path(paths))
     return Ended(ran, disabled)

@@ -92,6 +92,20 @@ class Symlink(Action):
 
 
 @dataclass(frozen=True)
+class AllocateFile(Action):
+    """A file of exactly ``size`` zeros, all of them with room on the disk; the file keeps its attributes if it is there.
+
+    It has its mode before its first byte. ``written``: every byte is written, else room is reserved where the file system
+    can do that. When there is not enough room the file is removed.
+    """
+
+    path: str
+    size: int
+    mode: int = 0o600
+    written: bool = True
+
+
+@dataclass(frozen=True)
 class SetMode(Action):
     path: str
     mode: int

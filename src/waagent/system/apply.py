@@ -98,6 +98,9 @@ def _perform(system: System, action: Action) -> bool:
                 return False
             files.symlink(action.path, action.target)
             return True
+        case a.AllocateFile():
+            files.allocate(action.path, action.size, action.mode, written=action.written)
+            return True
         case a.SetMode():
             before = files.facts(action.path)
             files.set_mode(action.path, action.mode)

@@ -41,6 +41,8 @@ def _describe(action: Action) -> str:
             return f"rename {action.source} to {action.path}"
         case a.Symlink():
             return f"link {action.path} to {action.target}"
+        case a.AllocateFile():
+            return f"allocate {action.path} ({action.size} bytes, mode {action.mode:04o})"
         case a.SetMode():
             return f"set mode of {action.path} to {action.mode:04o}"
         case a.SetOwner():

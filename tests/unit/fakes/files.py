@@ -278,6 +278,17 @@ class MemoryFiles:
         self._place("create a file in", f"{directory}/scratch", record=False)
         node = _Node(Kind.FILE, 0o600)
         return _Stream(node), _Reader(node)
+    def allocate(self, path: str, size: int, mode: int, *, written: bool) -> None:
+        directory, name = self._place("make room for", path)
+        old = directory.children.get(name)
+        if old is not None and old.kind is not Kind.FILE:
+            raise SystemFailure(f"cannot make room for {path}: it is a {old.kind.value}")
+        if size > self._space:
+            directory.children.pop(name, None)
+            raise SystemFailure(f"cannot make room for {path}: No space left on device")
+        node = directory.children.setdefault(name, _Node(Kind.FILE, mode))
+        node.mode, node.content, node.modified = mode, bytearray(size), self._now()
+
 
     # inside
 

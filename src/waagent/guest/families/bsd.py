@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from waagent.guest.profile import AccountTool, BootLoader, Guest, HostNameTool, Identity, PrivilegeTool
+from waagent.guest.profile import AccountTool, BootLoader, DiskTool, Guest, HostNameTool, Identity, PrivilegeTool
 
 FREEBSD = Guest(
     family="freebsd",
@@ -25,6 +25,7 @@ FREEBSD = Guest(
     mount=(("mount", "-t", "udf", "-o", "ro"), ("mount", "-t", "cd9660", "-o", "ro")),
     eject=("cdcontrol", "-f", "{device}", "eject"),
     media_modules=(),
+    disk_tool=DiskTool.FREEBSD,
     pools=False,
     boot_loader=BootLoader.LOADER,
     disk_timeout=("sysctl", "kern.cam.da.default_timeout={seconds}"),
@@ -49,6 +50,7 @@ OPENBSD = replace(
     media_patterns=("cd[0-9]c",),
     mount=(("mount", "-o", "ro", "-t", "udf"), ("mount", "-o", "ro", "-t", "cd9660")),
     eject=("cdio", "eject", "{device}"),
+    disk_tool=DiskTool.OPENBSD,
     boot_loader=BootLoader.UNKNOWN,
     disk_timeout=(),
     vm_id_command=("sysctl", "-n", "hw.uuid"),

@@ -255,6 +255,13 @@ class RealFiles:
         with self._changing("sync", directory) as (place, name):
             trees.sync_tree(name, place.handle)
 
+    def allocate(self, path: str, size: int, mode: int, *, written: bool) -> None:
+        from waagent.system.real import room
+
+        with self._changing("make room for", path) as (place, name):
+            room.allocate(name, place.handle, size, mode, written=written)
+            trees.sync(place.handle)
+
     def scratch(self, directory: str) -> tuple[BinaryIO, BinaryIO]:
         path = f"{directory.rstrip('/')}/.{os.getpid()}-{threading.get_ident()}.scratch"
         with self._changing("create a file in", path) as (place, name):

@@ -1,0 +1,173 @@
+"""The temporary disk on Linux, brought to its place at each start: a conversation with mount and /dev (guest.md 4).
+
+What is decided is decided in plan.py; here are the two answers that have to be waited for: whether the partition's node is
+there, and whether the mount succeeds.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+
+from waagent.config.paths import Paths
+from waagent.config.sections import ResourceDisk
+from waagent.guest import block
+from waagent.model.failure import CommandFailure, SystemFailure
+from waagent.resourcedisk import claims, nvme, swapfile, vmbus
+from waagent.resourcedisk.observe import observe, observe_swap, record_path
+from waagent.resourcedisk.plan import Aim, Decision, Verdict, decide
+from waagent.system.action import Run
+from waagent.system.apply import apply
+from waagent.system.port import System
+
+FORMATTER_GLANCE = 0.5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``mount_points``: where disks are mounted now, the one for swap first. ``complaint``: what the fabric is told."""
+
+    mount_points: tuple[str, ...] = ()
+    complaint: str = ""
+
+
+def activate(system: System, settings: ResourceDisk, paths: Paths) -> Outcome:
+    """Find, format if that loses nothing, and mount. What goes wrong with a disk is a complaint, not an error."""
+    claims.wait_for_cloud_init(system)
+    found = vmbus.find(system.files)
+    complaints: list[str] = []
+    places: list[str] = []
+    if found.doubt:
+        complaints.append(complain(system, "the temporary disk", f"left alone: {found.doubt}"))
+    elif not found.name:
+        system.log.info("this VM has no temporary disk on the SCSI bus")
+    for name, aim in _aims(system, settings, paths, found.name):
+        try:
+            decision = _activate(system, settings, paths, name, aim)
+        except SystemFailure as failure:
+            complaints.append(complain(system, name, told(failure)))
+        else:
+            places += [decision.mount_point] if decision.mount_point else []
+            complaints += [complain(system, name, decision.why)] if decision.verdict is Verdict.REFUSED else []
+    return Outcome(tuple(places), "; ".join(complaints))
+
+
+def _aims(system: System, settings: ResourceDisk, paths: Paths, scsi: str) -> list[tuple[str, Aim]]:
+    """Each disk and what is wanted of it: the first gets the configured place, the others the same with a number behind it."""
+    local = nvme.find(system.files)
+    if local and not settings.format_nvme:
+        names = ", ".join(one.name for one in local)
+        system.log.info(f"local NVMe disks are left alone, since ResourceDisk.FormatNvme is n: {names}")
+        local = ()
+    base = settings.mount_point.rstrip("/")
+    found: list[tuple[str, Aim]] = []
+    for name, serial in [*([(scsi, "")] if scsi else []), *((one.name, one.serial) for one in local)]:
+        place = f"{base}-{len(found) + 1}" if found else settings.mount_point
+        options = settings.mount_options
+        found.append((name, Aim(settings.filesystem, options, place, record_path(paths, serial), partitioned=not serial)))
+    return found
+
+
+def _activate(system: System, settings: ResourceDisk, paths: Paths, name: str, aim: Aim) -> Decision:
+    if system.files.exists(aim.record):
+        _await_formatter(system, f"/dev/{name}")
+    decision = decide(aim, observe(system, settings, paths, name, aim.record))
+    carry_out(system, name, decision)
+    return decision
+
+
+def carry_out(system: System, name: str, decision: Decision) -> None:
+    """Do what was decided. Errors: ``SystemFailure``."""
+    if decision.verdict is not Verdict.REFUSED:
+        say = system.log.warning if decision.verdict is Verdict.LEFT else system.log.info
+        say(f"the temporary disk {name}: {decision.why}")
+    apply(system, decision.prepare)
+    apply(system, decision.table)
+    if decision.target:
+        _await_node(system, decision.target)
+        apply(system, decision.format)
+        _mount(system, decision)
+    apply(system, decision.finish)
+    if decision.target:
+        system.log.info(f"the temporary disk {decision.target} is mounted at {decision.mount_point}")
+
+
+def _mount(system: System, decision: Decision) -> None:
+    """Twice at most, with the table read in between, and once more after formatting what is ours (steps 7 to 9)."""
+    failure = _try(system, decision.mount)
+    if failure is not None:
+        system.log.warning(f"{decision.target} cannot be mounted yet: {told(failure)}")
+        apply(system, decision.reread)
+        _await_node(system, decision.target)
+        failure = _try(system, decision.mount)
+    if failure is not None and decision.last_resort:
+        apply(system, decision.last_resort)
+        failure = _try(system, decision.mount)
+    if failure is not None:
+        kept = "" if decision.verdict is Verdict.FORMAT else "; it has a file system, so that it is not formatted"
+        raise SystemFailure(f"{decision.target} cannot be mounted: {told(failure)}{kept}", causes=[failure])
+
+
+def _try(system: System, ways: tuple[Run, ...]) -> CommandFailure | None:
+    last: CommandFailure | None = None
+    for way in ways:
+        try:
+            apply(system, (way,))
+            return None
+        except CommandFailure as failure:
+            if failure.exit_code is not None and block.is_mounted_already(failure.stderr):
+                system.log.warning(f"mount: {failure.stderr.strip()}")
+                return None
+            last = failure
+    return last
+
+
+def _await_node(system: System, path: str) -> None:
+    """Until the kernel or udev has made the node. Errors: ``SystemFailure`` when it does not come in time."""
+    if system.files.exists(path):
+        return
+    end = system.clock.monotonic() + block.NODE_PATIENCE
+    with closing(system.files.watch(("/dev",), writes=False)) as watch:
+        while not system.files.exists(path):
+            left = end - system.clock.monotonic()
+            if left <= 0 or not watch.wait(left):
+                raise SystemFailure(f"{path} has not appeared within {block.NODE_PATIENCE:g} s")
+
+
+def _await_formatter(system: System, device: str) -> None:
+    """An agent that was killed while it formatted left mkfs behind. It is not our child, so that nothing tells its end."""
+    end = system.clock.monotonic() + block.FORMATTING
+    while system.clock.monotonic() < end and _is_formatting(system, device):
+        if not system.clock.pause(FORMATTER_GLANCE):
+            raise SystemFailure(f"stopped while {device} is being formatted")
+
+
+def _is_formatting(system: System, device: str) -> bool:
+    for path in system.files.glob("/proc/[0-9]*/cmdline"):
+        try:
+            words = (system.files.read_if_there(path, 65536) or b"").decode("utf-8", "replace").split("\0")
+        except SystemFailure:
+            continue  # it has ended meanwhile
+        program = words[0].rpartition("/")[2]
+        if program.startswith(("mkfs", "mke2fs", "parted", "sfdisk")) and any(block.is_part_of(w, device) for w in words):
+            return True
+    return False
+
+
+def enable_swap(system: System, settings: ResourceDisk, outcome: Outcome) -> None:
+    """The swap file on the first of the mounted disks. Errors: ``SystemFailure``."""
+    if not outcome.mount_points:
+        raise SystemFailure("there is no temporary disk for the swap file")
+    place = outcome.mount_points[0]
+    apply(system, swapfile.plan(place, settings.swap_size_mb, observe_swap(system, place)))
+
+
+def complain(system: System, name: str, what: str) -> str:
+    text = f"{name}: {what}"
+    system.log.warning(f"temporary disk: {text}")
+    return text
+
+
+def told(failure: SystemFailure) -> str:
+    said = failure.facts.get("stderr", "").strip()
+    return f"{failure.reason} ({said[-300:]})" if said else failure.reason
