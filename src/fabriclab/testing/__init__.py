@@ -1,0 +1,1 @@
+"""The lab in the tests of others: two fixtures for pytest, `fabric` and `guest`."""
