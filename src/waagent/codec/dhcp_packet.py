@@ -42,16 +42,21 @@ def parse_offer(reply: bytes, identifier: bytes, mac: bytes) -> DhcpOffer:
     for what, place, expected in checks:
         if reply[place] != expected:
             raise DocumentFailure(DOCUMENT, what, "is not that of the question")
+    return offered(reply)
+
+
+def offered(packet: bytes) -> DhcpOffer:
+    """What the options of a packet say whose sender need not be checked."""
     endpoint: str | None = None
     gateway: str | None = None
     routes: dict[Route, None] = {}
-    for code, data in options(reply):
+    for code, data in options(packet):
         if code == _ENDPOINT and len(data) == 4:
             endpoint = dotted(data)
         elif code == _GATEWAY and len(data) >= 4:
             gateway = dotted(data[:4])
         elif code in (_ROUTES, _MICROSOFT_ROUTES):
-            routes.update(dict.fromkeys(_classless(data)))
+            routes.update(dict.fromkeys(classless(data)))
     return DhcpOffer(endpoint, gateway, tuple(routes))
 
 
@@ -71,18 +76,16 @@ def options(packet: bytes) -> Iterator[tuple[int, bytes]]:
         place = end
 
 
-def endpoint(packet: bytes) -> str | None:
-    """The address in option 245 of a packet whose sender need not be checked, or None."""
-    if packet[_COOKIE] != COOKIE:
-        return None
-    return next((dotted(data) for code, data in options(packet) if code == _ENDPOINT and len(data) == 4), None)
+def kept(packet: bytes) -> DhcpOffer | None:
+    """What a packet says that a client keeps as its lease; None when it is none."""
+    return offered(packet) if packet[_COOKIE] == COOKIE else None
 
 
 def dotted(data: bytes) -> str:
     return ".".join(str(part) for part in data)
 
 
-def _classless(data: bytes) -> Iterator[Route]:
+def classless(data: bytes) -> Iterator[Route]:
     """(mask bits, as many bytes of the network as they need, gateway) again and again; ends where that makes no sense."""
     place = 0
     while place < len(data):

@@ -50,20 +50,21 @@ def endpoint_from_networkmanager(texts: Iterable[str]) -> str | None:
 
 def endpoint_from_dhcpcd(packet: bytes) -> str | None:
     """dhcpcd keeps the server's packet as it came."""
-    return dhcp_packet.endpoint(packet)
+    offer = dhcp_packet.kept(packet)
+    return None if offer is None else offer.endpoint
 
 
 def _from_blocks(texts: Iterable[str], now: datetime, option: re.Pattern[str]) -> str | None:
     found: str | None = None
     for text in texts:
-        for block in _blocks(text):
+        for block in blocks(text):
             address = next((_address(match) for line in block if (match := option.match(line))), None)
-            if address is not None and any(_is_ahead(line, now) for line in block):
+            if address is not None and any(is_ahead(line, now) for line in block):
                 found = address
     return found
 
 
-def _blocks(text: str) -> Iterator[list[str]]:
+def blocks(text: str) -> Iterator[list[str]]:
     """The lines of each ``lease { … }``; one that does not end does not count."""
     block: list[str] | None = None
     for line in text.splitlines():
@@ -78,7 +79,7 @@ def _blocks(text: str) -> Iterator[list[str]]:
             block.append(stripped)
 
 
-def _is_ahead(line: str, now: datetime) -> bool:
+def is_ahead(line: str, now: datetime) -> bool:
     """Whether this line says that the lease has not expired."""
     match = _EXPIRE.match(line)
     if match is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from waagent.config.paths import Paths
-from waagent.guest import dhcp, hostname, network
+from waagent.guest import dhcp, dhcp_client, hostname, network
 from waagent.guest.profile import Guest
 from waagent.model.event import Operation
 from waagent.model.failure import Failure
@@ -34,7 +34,7 @@ def run(system: System, guest: Guest, paths: Paths, tell: Callable[[Operation], 
     try:
         apply(system, plan(system, guest, current, interface))
         apply(system, (remember(paths, current),))
-        dhcp.renew(system, guest, interface, renamed=True)
+        dhcp_client.renew(system, guest, interface, renamed=True)
     except Failure as failure:
         tell(Operation("HostnamePublishing", False, str(failure), system.clock.now()))
         system.log.warning(f"the host name {current} was not published: {failure.reason}")

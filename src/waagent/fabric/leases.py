@@ -1,4 +1,4 @@
-"""Option 245 in the files of the system's own DHCP client (fabric.md 1.4).
+"""Option 245, and routes, in the files of the system's own DHCP client (fabric.md 1.4).
 
 Which files, and in which form, is the guest family's knowledge and comes in as a value.
 """
@@ -6,6 +6,7 @@ Which files, and in which form, is the guest family's knowledge and comes in as 
 from __future__ import annotations
 
 from waagent.model.failure import CommandFailure, Failure, SystemFailure
+from waagent.model.network import DhcpOffer
 from waagent.system.port import System
 
 LeaseSources = tuple[tuple[str, tuple[str, ...]], ...]
@@ -18,6 +19,35 @@ def look(system: System, sources: LeaseSources) -> str | None:
         address = _endpoint(system, form, _contents(system, globs))
         if address is not None:
             return address
+    return None
+
+
+def routes(system: System, sources: LeaseSources) -> DhcpOffer | None:
+    """Gateway and routes of the first source that names any, or None. A bad file counts as empty."""
+    for form, globs in sources:
+        try:
+            offer = _offer(system, form, _contents(system, globs))
+        except Failure as failure:
+            system.log.verbose(f"{form} lease ignored: {failure.reason}")
+            continue
+        if offer is not None:
+            return offer
+    return None
+
+
+def _offer(system: System, form: str, contents: list[bytes]) -> DhcpOffer | None:
+    from waagent.codec import dhcp_packet, lease_routes
+
+    texts = [content.decode("utf-8", "replace") for content in contents]
+    if form in ("dhclient", "openbsd"):
+        return lease_routes.from_dhclient(texts, system.clock.now())
+    if form == "networkd":
+        return lease_routes.from_networkd(texts)
+    if form == "dhcpcd":
+        kept = (dhcp_packet.kept(content) for content in contents)
+        return next((offer for offer in kept if offer is not None and (offer.gateway or offer.routes)), None)
+    if form == "networkmanager":
+        return lease_routes.from_networkmanager([*texts, *_asked_networkmanager(system)])
     return None
 
 

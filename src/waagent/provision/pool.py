@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from waagent.config.paths import Paths
-from waagent.guest import dhcp
+from waagent.guest import dhcp_client
 from waagent.guest.profile import Guest
 from waagent.model.failure import ExchangeFailure, Failure, ProvisionFailure
 from waagent.model.ovf import PoolType
@@ -109,7 +109,7 @@ def wait_for_customer(
             _until(system, lambda: _there(system, interface), "a network interface to be attached")
         else:
             _until(system, lambda: _changes(system, interface) >= before + 2, "the network link to go down and up")
-    dhcp.renew(system, guest, interface)
+    dhcp_client.renew(system, guest, interface)
     return _ask(system, guest, interface)
 
 
@@ -138,7 +138,7 @@ def _ask(system: System, guest: Guest, interface: str | None) -> bytes:
             text = f"status {answer.status}"
         except Failure as failure:
             text = failure.reason
-            dhcp.renew(system, guest, interface)
+            dhcp_client.renew(system, guest, interface)
         if text != said:
             system.log.info(f"waiting for the customer's document: {text}")
             said = text

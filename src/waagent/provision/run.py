@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
-from waagent.guest import dhcp
+from waagent.guest import dhcp_client
 from waagent.guest.profile import Guest
 from waagent.model.failure import Failure, ProvisionFailure
 from waagent.model.ovf import OvfEnvironment
@@ -110,7 +110,7 @@ def provision(
             with _step(step.name):
                 apply(system, step.actions)
                 if step.name == PUBLISH:
-                    dhcp.renew(system, guest, facts.dhcp.interface, renamed=True)
+                    dhcp_client.renew(system, guest, facts.dhcp.interface, renamed=True)
     public = hostkeys.public_path(config, facts.new_host_keys[0] if facts.new_host_keys else None)
     return Outcome(
         fingerprint=hostkeys.fingerprint(system, public),

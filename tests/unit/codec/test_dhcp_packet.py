@@ -108,4 +108,4 @@ def test_no_options_surprise(options: bytes) -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_give_an_offer_or_a_document_failure(data: bytes) -> None:
     value_or_document_failure(parse, data)
-    dhcp_packet.endpoint(data)
+    dhcp_packet.kept(data)
