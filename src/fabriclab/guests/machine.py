@@ -7,13 +7,15 @@ speaks finds what it looks for. All of it is configurable, also to look like ano
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fabriclab.guests import kernel
+from fabriclab.guests import kernel, swapping
 
 RESOURCE_DISK = "00000000-0001-8899-0000-000000000000"
 AZURE_ASSET_TAG = "7783-7084-3265-9085-8269-3286-77"
+HYPER_V_ASSET_TAG = "0815-4711-1234-5678-9012-3456-78"
 
 # Traces of an Azure VM's own agents: a guest that shares the root of such a machine must not inherit them.
 TRACES = (
@@ -69,6 +71,19 @@ def azure_dmi(vm_id: str) -> dict[str, str]:
     }
 
 
+def hyper_v_dmi(vm_id: str) -> dict[str, str]:
+    """The same machine on somebody's own Hyper-V: all but the asset tag is alike (guest contract 6.8)."""
+    return azure_dmi(vm_id) | {"chassis_asset_tag": HYPER_V_ASSET_TAG}
+
+
+LOOKS: dict[str, Callable[[str], dict[str, str]]] = {
+    "azure": azure_dmi,
+    "hyper-v": hyper_v_dmi,
+    "none": lambda vm_id: {},
+}
+"""What a scenario may ask for; each makes the DMI files of a VM of some id."""
+
+
 def swap_identity(text: str) -> str:
     """The id with the bytes of its first three groups reversed, in upper case (fabric 9.5)."""
     groups = text.split("-")
@@ -86,6 +101,8 @@ def write_layer(layer: Path, machine: Machine) -> None:
     }
     for name, text in files.items():
         write(layer / name, text, 0o644)
+    for name in swapping.PROGRAMS:
+        write(layer / name, swapping.STAND_IN, 0o755)
     for kind in ("udf", "iso9660"):
         write(layer / f"usr/sbin/mount.{kind}", MOUNT_HELPER, 0o755)
 
@@ -96,19 +113,45 @@ def write_dmi(layer: Path, machine: Machine) -> None:
         write(layer / "dmi/id" / name, f"{text}\n", 0o400 if name.endswith(("uuid", "serial")) else 0o444)
 
 
-def write_disks(bus: Path, block: Path, disks: list[tuple[str, int]]) -> None:
-    """Layers for /sys/bus and /sys/block: each (name, loop number) is a temporary disk on IDE port 1 (guest contract 4.1)."""
+@dataclass(frozen=True)
+class Seat:
+    """Where a disk hangs (guest contract 4.1): `gen1` is IDE port 1, the temporary disk of a generation 1 VM (`gen1-old` as old
+    kernels show it); `gen2` the first SCSI controller, `data` the second; `nvme` a local disk, `nvme-remote` a data disk."""
+
+    at: str = "gen1"
+    lun: int = 0
+    serial: str = "00000001"
+
+
+SEATS = ("gen1", "gen1-old", "gen2", "data", "nvme", "nvme-remote")
+_SCSI = {"gen2": "f8b3781a-1e82-4818-a1c3-63d806ec15bb", "data": "f8b3781b-1e82-4818-a1c3-63d806ec15bb"}
+_NVME = {"nvme": "Microsoft NVMe Direct Disk v2", "nvme-remote": "MSFT NVMe Accelerator v1.0"}
+
+
+def write_disks(bus: Path, block: Path, classes: Path, disks: list[tuple[str, int, Seat]]) -> None:
+    """Layers for /sys/bus, /sys/block and /sys/class: each disk is (name, loop number, seat)."""
     devices = bus / "vmbus/devices"
     shutil.rmtree(bus / "vmbus", ignore_errors=True)
+    shutil.rmtree(classes / "nvme", ignore_errors=True)
     devices.mkdir(parents=True)
     os.setxattr(bus / "vmbus", kernel.opaque(), b"y")  # a machine on Hyper-V has devices of its own there
-    for number, (name, loop) in enumerate(disks, 1):
-        device = devices / f"{number:08x}-{RESOURCE_DISK[9:]}"
-        write(device / "device_id", f"{{{RESOURCE_DISK}}}\n", 0o444)
-        write(device / f"host{number}/target{number}:0:0/{number}:0:0:0/block/{name}/dev", f"7:{loop}\n", 0o444)
-        link = block / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(f"../devices/virtual/block/loop{loop}")
+    for link in block.iterdir():
+        link.unlink()
+    for number, (name, loop, seat) in enumerate(disks, 1):
+        (block / name).symlink_to(f"../devices/virtual/block/loop{loop}")
+        if seat.at in _NVME:
+            controller = classes / "nvme" / name.partition("n1")[0]
+            write(controller / "model", f"{_NVME[seat.at]}          \n", 0o444)
+            write(controller / "serial", f"{seat.serial}\n", 0o444)
+            write(controller / name / "dev", f"7:{loop}\n", 0o444)
+            continue
+        identity = _SCSI.get(seat.at, RESOURCE_DISK)
+        lun = seat.lun if seat.at in _SCSI else 0
+        host = number if seat.at not in _SCSI else 8 + list(_SCSI).index(seat.at)
+        device = devices / (f"{number:08x}-{RESOURCE_DISK[9:]}" if seat.at not in _SCSI else identity)
+        write(device / "device_id", f"{{{identity}}}\n", 0o444)
+        inner = f"block:{name}" if seat.at == "gen1-old" else f"block/{name}"
+        write(device / f"host{host}/target{host}:0:0/{host}:0:0:{lun}/{inner}/dev", f"7:{loop}\n", 0o444)
 
 
 def hide(layer: Path, root: Path, names: tuple[str, ...]) -> None:

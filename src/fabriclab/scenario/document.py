@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fabriclab.faults.rule import Rule
 from fabriclab.guests.login import KeyPair
-from fabriclab.guests.machine import FABRIC_ROUTES
+from fabriclab.guests.machine import FABRIC_ROUTES, LOOKS
 from fabriclab.scenario import expectations, medium, steps, table
 from fabriclab.scenario.expected import END, START, Expectation
 from fabriclab.scenario.medium import Medium
@@ -19,7 +19,6 @@ from fabriclab.world.switches import UnknownSwitch, switch
 from fabriclab.world.values import Identity, World
 
 LIBRARY = Path(__file__).parent / "library"
-DMI = ("azure", "hyper-v", "none")
 MEDIUM = "medium"  # the step that puts a delayed DVD into the drive
 MEBIBYTE = 1 << 20
 
@@ -123,7 +122,7 @@ def _machine(part: Table) -> MachinePart:
     address = part.text("address", MachinePart.address)
     machine = MachinePart(
         hostname=part.text("hostname", MachinePart.hostname),
-        dmi=part.choice("dmi", DMI, MachinePart.dmi),
+        dmi=part.choice("dmi", tuple(LOOKS), MachinePart.dmi),
         address=None if address == "dhcp" else address,
         routes=part.texts("routes", FABRIC_ROUTES),
         files=part.words("files"),

@@ -11,7 +11,7 @@ from fabriclab.guests import assemble, dvd, namespace
 from fabriclab.guests.adapter import SYSTEMD, Adapter
 from fabriclab.guests.assemble import Provisioning
 from fabriclab.guests.login import KeyPair, make_key_pair
-from fabriclab.guests.machine import Machine, azure_dmi, hyper_v_dmi
+from fabriclab.guests.machine import LOOKS, Machine
 from fabriclab.guests.namespace import FabricNamespace, NamespaceBinder
 from fabriclab.guests.sandbox import Disk, Sandbox
 from fabriclab.guests.systemd import SystemdGuest
@@ -130,7 +130,7 @@ def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Pa
         mac=scenario.identity.mac,
         address=part.address,
         routes=part.routes,
-        dmi=azure_dmi(scenario.identity.vm_id) if part.azure else {},
+        dmi=LOOKS[part.dmi](scenario.identity.vm_id),
         files={**(_interfaces(part) if base != Path("/") and adapter.guest != SYSTEMD else {}), **part.files},
     )
     provisioning = Provisioning(resource_disk=part.resource_disk)

@@ -28,27 +28,29 @@ class Verb:
 VERBS = (
     Verb("daemon", "run in the foreground and serve the platform; what units and init scripts start"),
     Verb("start", "start the daemon in the background and return"),
-    Verb("run-exthandlers", "serve goal states without provisioning", available=False),
-    Verb("provision", "run provisioning once", available=False),
+    Verb("run-exthandlers", "serve goal states without provisioning, while the process that started this one lives"),
+    Verb("provision", "run provisioning once, report it, and end with its success or failure"),
     Verb("deprovision", "clean the system so that it can be provisioned again"),
     Verb("deprovision+user", "as deprovision, and delete the last provisioned user with its home"),
     Verb("register-service", "enable the service in this system's init", available=False),
     Verb("install", "old spelling of register-service", available=False),
     Verb("setup", "old spelling of register-service", available=False),
     Verb("uninstall", "take the service out of this system's init", available=False),
-    Verb("serialconsole", "send the kernel's boot messages to the first serial port", available=False),
-    Verb("collect-logs", "collect logs into one archive", available=False),
-    Verb("setup-firewall", "set the rules that keep the wire server for root, once (=IP)", available=False),
+    Verb("serialconsole", "have the kernel's boot messages on the first serial port, from the next boot on"),
+    Verb("collect-logs", "collect logs into one archive, <Lib.Dir>/logcollector/logs.zip"),
+    Verb("setup-firewall", "set the rules that keep the wire server for root, once (=IP)"),
     Verb("show-configuration", "print every option with its effective value", needs_root=False),
     Verb("version", "print the versions of agent, system and Python", needs_root=False, needs_configuration=False),
     Verb("help", "print this list", needs_root=False, needs_configuration=False),
 )
 FLAGS = {
     "verbose": "log more",
-    "debug": "run the extension handler without its parent",
+    "debug": "with -run-exthandlers: go on without the process that started it",
     "force": "skip the question that the deprovision verbs ask",
-    "dry-run": "with the deprovision verbs: print what would be done, and touch nothing",
-    "full": "collect more logs",
+    "dry-run": "with the deprovision verbs and -serialconsole: print what would be done, and touch nothing",
+    "undo": "with -serialconsole: take back exactly what it added",
+    "full": "with -collect-logs: collect more",
+    "if-enabled": "with -setup-firewall: do nothing unless OS.EnableFirewall=y",
 }
 _BY_WORD = {verb.word: verb for verb in VERBS}
 _HELP_WORDS = {"usage": "help", "?": "help"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from waagent import __version__
 from waagent.cli.legacy import Invocation
@@ -12,6 +13,7 @@ from waagent.cli.log import AgentLog
 from waagent.config import parse as configuration
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
+from waagent.model.failure import Failure
 from waagent.report.telemetry import Machine, os_version_text
 from waagent.system.port import System
 from waagent.system.real import console
@@ -21,6 +23,9 @@ from waagent.system.real.dispatch import RealHttp
 from waagent.system.real.ending import Ending
 from waagent.system.real.files import RealFiles
 from waagent.system.real.sockets import RealSockets
+
+if TYPE_CHECKING:
+    from waagent.daemon.supervise import Course
 
 Door = Callable[[System], System]
 """Puts something between the agent and its machine: a test that counts what the agent does, and ends it there."""
@@ -65,10 +70,7 @@ def start(invocation: Invocation) -> int:
     """``-start``: the daemon in the background, with its streams on /dev/null and in a session of its own."""
     from waagent.system.real.detach import start_detached
 
-    argv = [sys.executable or "/usr/bin/python3", "-u", os.path.abspath(sys.argv[0]), "-daemon"]  # noqa: PTH100
-    if invocation.configuration_path:
-        argv.append(f"-configuration-path:{invocation.configuration_path}")
-    start_detached(argv)
+    start_detached([*command(invocation), "-daemon"])
     return 0
 
 
@@ -93,8 +95,94 @@ def deprovision(invocation: Invocation, door: Door = open_door) -> int:
     )
 
 
+def serialconsole(invocation: Invocation, door: Door = open_door) -> int:
+    """``-serialconsole``, and with ``-undo`` back again. Only the terminal is told: an image is being built."""
+    from waagent.cli import serialconsole as verb
+    from waagent.guest import detect
+
+    config, remarks, _ = load(invocation)
+    system = door(build(config, Ending(), lambda files, clock: AgentLog(files, clock, None)))
+    for remark in remarks:
+        print(f"waagent: {remark}", file=sys.stderr)
+    kernel = os.uname()
+    return verb.run(
+        system,
+        detect.detect(system.files, kernel.sysname, kernel.release),
+        kernel.machine,
+        undo="undo" in invocation.flags,
+        dry_run="dry-run" in invocation.flags,
+    )
+
+
+def collect_logs(invocation: Invocation) -> int:
+    """``-collect-logs``, by a person or by the agent."""
+    from waagent.cli import collect_logs as verb
+
+    config, _, path = load(invocation)
+    return verb.run(config, path, full="full" in invocation.flags, verbose="verbose" in invocation.flags)
+
+
+def setup_firewall(invocation: Invocation, door: Door = open_door) -> int:
+    """``-setup-firewall=IP``: what the unit of the firewall runs at boot, before there is a network."""
+    from waagent.duties import firewall
+    from waagent.guest import detect
+
+    config, remarks, _ = load(invocation)
+    if "if-enabled" in invocation.flags and not config.os.enable_firewall:
+        return 0
+    paths = Paths.of(config)
+    system = door(
+        build(
+            config,
+            Ending(),
+            lambda files, clock: AgentLog(files, clock, paths.log, prefix="Firewall", verbose=config.logs.verbose),
+        )
+    )
+    guest = detect.detect(system.files, os.uname().sysname, os.uname().release)
+    for remark in remarks:
+        system.log.warning(remark)
+    steps = firewall.Firewall(system, guest, paths, command(invocation))
+    try:
+        said = firewall.setup(steps, invocation.firewall_address or "")
+    except Failure as failure:
+        system.log.error(str(failure))
+        raise
+    system.log.info(said)
+    print(said)
+    return 0
+
+
+def command(invocation: Invocation) -> tuple[str, ...]:
+    """What starts this agent again: interpreter, program, and where its configuration is if that was said."""
+    program = (sys.executable or "/usr/bin/python3", os.path.abspath(sys.argv[0]))  # noqa: PTH100
+    path = invocation.configuration_path
+    return (*program, f"-configuration-path:{path}") if path else program
+
+
 def daemon(invocation: Invocation, door: Door = open_door) -> int:
     """``-daemon``: serve until SIGTERM."""
+    from waagent.daemon import supervise
+
+    return _agent(invocation, supervise.DAEMON, "Daemon", door)
+
+
+def run_exthandlers(invocation: Invocation, door: Door = open_door) -> int:
+    """``-run-exthandlers``: goal states alone, as long as the parent process lives; with ``-debug`` longer."""
+    from waagent.daemon import supervise
+
+    parent = os.getppid()
+    is_orphan = None if "debug" in invocation.flags else lambda: os.getppid() != parent
+    return _agent(invocation, supervise.goal_states(is_orphan), "ExtHandler", door)
+
+
+def provision(invocation: Invocation, door: Door = open_door) -> int:
+    """``-provision``: provisioning alone, and the report of it."""
+    from waagent.daemon import supervise
+
+    return _agent(invocation, supervise.PROVISION, "Daemon", door)
+
+
+def _agent(invocation: Invocation, course: Course, prefix: str, door: Door) -> int:
     from waagent.cli.exports import exports
     from waagent.daemon import supervise
     from waagent.daemon.agent import Agent
@@ -110,7 +198,7 @@ def daemon(invocation: Invocation, door: Door = open_door) -> int:
     logs: list[AgentLog] = []
 
     def log(files: RealFiles, clock: RealClock) -> AgentLog:
-        made = AgentLog(files, clock, paths.log, prefix="Daemon", verbose=verbose, echo=_to_output, console=loud)
+        made = AgentLog(files, clock, paths.log, prefix=prefix, verbose=verbose, echo=_to_output, console=loud)
         logs.append(made)
         return made
 
@@ -131,10 +219,11 @@ def daemon(invocation: Invocation, door: Door = open_door) -> int:
         process_id=os.getpid(),
         random=os.urandom,
         environment={name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"},
+        command=command(invocation),
         notify=notify,
         quiet=quiet,
     )
-    status = supervise.run(agent, ending)
+    status = supervise.run(agent, ending, course)
     # Lanes may still be inside a request or a command; what must be on disk is there, so nothing is waited for.
     sys.stdout.flush()
     os._exit(status)
@@ -162,8 +251,13 @@ def _to_output(text: str) -> None:
 
 VERBS: dict[str, Callable[[Invocation], int]] = {
     "daemon": daemon,
+    "run-exthandlers": run_exthandlers,
+    "provision": provision,
     "start": start,
     "deprovision": deprovision,
     "deprovision+user": deprovision,
+    "serialconsole": serialconsole,
+    "collect-logs": collect_logs,
+    "setup-firewall": setup_firewall,
     "show-configuration": show_configuration,
 }

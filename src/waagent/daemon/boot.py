@@ -49,6 +49,8 @@ class Boot:
         self._errand = errand
         self._await_disk = await_disk
         self._host_keys: Early[tuple[str, ...]] | None = None
+        self.failed = False
+        """Whether provisioning was tried and not brought to its end."""
 
     def run(self, proof: str | None) -> bool:
         """Everything up to Ready; False when this machine is not on Azure. ``proof`` says what shows that it is."""
@@ -204,6 +206,7 @@ class Boot:
 
     def _failed(self, failure: ProvisionFailure, started: float) -> None:
         agent = self._agent
+        self.failed = True
         if not agent.system.clock.pause(0.0):
             agent.system.log.info(f"the agent ends before provisioning is over; its next start goes on ({failure.reason})")
             return

@@ -1,4 +1,6 @@
-"""``-daemon``: claim the pid file, start the lanes, wait for the end (architecture.md, "Concurrency").
+"""One running agent: claim the pid file, start the lanes, wait for the end (architecture.md, "Concurrency").
+
+What it was started for is its course (guest.md 8.2): a daemon's whole life, goal states alone, or provisioning alone.
 
 Lanes: boot (provisioning), health (reports, in order), fabric (search and polling), extensions, status, telemetry and
 monitor. The main thread waits for the next duty due or a signal, and nothing else.
@@ -8,6 +10,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from waagent.daemon import history, pidfile
@@ -25,33 +29,45 @@ from waagent.guest import platform
 from waagent.model.failure import Failure
 from waagent.model.health import HealthReport, provisioning_failed
 from waagent.provision import marker
+from waagent.provision.marker import Verdict
 from waagent.report import kvp
+from waagent.scvmm.detect import is_wanted as may_be_system_center
 
 if TYPE_CHECKING:
     from waagent.daemon.serving import Serving
 
 PLACEHOLDER = b"<xml>empty placeholder file</xml>"
+LAST_REPORT = 3600.0
+"""Seconds for the report of ``-provision`` to be taken; a Ready that was not is still owed at the next start."""
+PARENT_PERIOD = 30.0
 
 
-def run(agent: Agent, ending: threading.Event) -> int:
-    """Serve until SIGTERM or SIGINT; the exit status. ``ending`` is the event that ends every pause of the clock."""
+@dataclass(frozen=True)
+class Course:
+    """What a process is started for. ``beside``: its exit status where another agent runs already."""
+
+    follow: Callable[[Daemon], int]
+    beside: int = 1
+
+
+def run(agent: Agent, ending: threading.Event, course: Course) -> int:
+    """Follow a course until its end, SIGTERM or SIGINT; the exit status. ``ending`` ends every pause of the clock."""
     system, paths = agent.system, agent.paths
     other = pidfile.running_agent(system, paths.pid, agent.process_id)
     if other is not None:
         system.log.info(f"another agent runs already (process {other}); this one ends")
-        return 0
+        return course.beside
     pidfile.write(system, paths.pid, agent.process_id)
     daemon = Daemon(agent)
     _obey_signals(daemon.scheduler, ending)
     agent.notify("READY=1\nSTATUS=starting")
     try:
-        daemon.serve()
+        return course.follow(daemon)
     finally:
         ending.set()
         agent.notify("STOPPING=1")
         pidfile.release(system, paths.pid, agent.process_id)
-    system.log.info("the agent ends")
-    return 0
+        system.log.info("the agent ends")
 
 
 def _obey_signals(scheduler: Scheduler, ending: threading.Event) -> None:
@@ -90,13 +106,36 @@ class Daemon:
         self._open = False
         self._poll_wanted = False
         self._poll_begun = False
+        self._status = 0
         self._waiting: Refresh | None = None
         """The goal state that came before provisioning was over."""
 
-    def serve(self) -> None:
-        """Run until the scheduler is stopped."""
-        self.scheduler.errand("boot", self._boot)
+    def serve(self) -> int:
+        """A daemon's whole life: provisioning, then goal states."""
+        return self._live(self._boot)
+
+    def serve_goal_states(self, is_orphan: Callable[[], bool] | None = None) -> int:
+        """Goal states without provisioning, until the parent process is gone where ``is_orphan`` tells that."""
+
+        def look() -> None:
+            if is_orphan is not None and is_orphan():
+                self._agent.system.log.info("the process that started this one is gone")
+                self.scheduler.stop()
+
+        if is_orphan is not None:
+            self.scheduler.add(Duty("parent", "monitor", look, lambda: PARENT_PERIOD))
+        return self._live(self._serve_only)
+
+    def provision(self) -> int:
+        """Provisioning alone: 1 unless this machine is provisioned in the end."""
+        self._status = 1
+        self.scheduler.add(Duty("patience", "monitor", self.scheduler.stop, lambda: LAST_REPORT, LAST_REPORT))
+        return self._live(self._provision_only)
+
+    def _live(self, first: Callable[[], object]) -> int:
+        self.scheduler.errand("boot", first)
         self.scheduler.run()
+        return self._status
 
     def _write_pool(self, health: HealthReport) -> None:
         agent = self._agent
@@ -105,6 +144,33 @@ class Daemon:
     # -- the boot lane
 
     def _boot(self) -> None:
+        self._introduce()
+        if may_be_system_center(self._agent.system, self._agent.config) and self._hand_over():
+            return
+        azure = self._attempt(self._new_boot(self._begin))
+        self._agent.quiet()
+        self._go_on(azure)
+
+    def _serve_only(self) -> None:
+        agent = self._agent
+        self._introduce()
+        agent.quiet()
+        azure = proof(agent) is not None or marker.check(agent.system, agent.guest, agent.paths).verdict is Verdict.SAME
+        if azure:
+            self._begin()
+        self._go_on(azure)
+
+    def _provision_only(self) -> None:
+        self._introduce()
+        boot = self._new_boot(self._begin_search)
+        azure = self._attempt(boot)
+        if not azure:
+            self._agent.system.log.error("this machine is not on Azure: nothing was provisioned")
+        self._status = 0 if azure and not boot.failed else 1
+        self.scheduler.errand("health", self._outbox.send)
+        self.scheduler.errand("health", self.scheduler.stop)
+
+    def _introduce(self) -> None:
         agent = self._agent
         log = agent.system.log
         # compat: the backup extension reads our version from the last such text in the log (extensions.md 11.1)
@@ -113,25 +179,48 @@ class Daemon:
         self._environment.wake()
         if not agent.guest.known:
             log.warning(f"the system {agent.guest.id} is not known; it is taken for {agent.guest.family}")
-        boot = Boot(
-            agent,
+
+    def _hand_over(self) -> bool:
+        """Whether System Center's agent has this machine."""
+        from waagent.scvmm.run import Handover, hand_over  # nearly no machine needs it
+
+        agent = self._agent
+        handover = hand_over(agent.system, agent.guest, agent.config, agent.paths)
+        if handover is Handover.DONE:
+            self.scheduler.stop()
+        elif handover is Handover.BEFORE:
+            agent.system.log.info("System Center's agent was started in this boot: this one stays quiet")
+            agent.quiet()
+            agent.notify("STATUS=System Center's agent has taken over, idle")
+        return handover is not Handover.NONE
+
+    def _new_boot(self, begin_search: Callable[[], object]) -> Boot:
+        return Boot(
+            self._agent,
             self._reports,
             self._outbox.tell,
-            self._begin_search,
+            begin_search,
             self._first_goal_state,
             lambda work: self.scheduler.errand("keys", work),
-            self._environment.await_disk,
         )
-        azure = self._attempt(boot)
-        agent.quiet()
+
+    def _go_on(self, azure: bool) -> None:
+        """What comes after provisioning."""
+        agent = self._agent
         if not azure:
-            log.phase("this machine is not on Azure: the agent stays quiet")
+            agent.system.log.phase("this machine is not on Azure: the agent stays quiet")
             agent.notify("STATUS=not on Azure, idle")
         elif agent.system.files.exists(agent.paths.disable_agent):
-            log.warning(f"the agent is disabled: remove {agent.paths.disable_agent} and restart the service to enable it")
+            agent.system.log.warning(
+                f"the agent is disabled: remove {agent.paths.disable_agent} and restart the service to enable it"
+            )
             agent.notify("STATUS=disabled, idle")
         else:
             self._open_up()
+
+    def _begin(self) -> None:
+        self._begin_search()
+        self._environment.begin()
 
     def _begin_search(self) -> None:
         """This machine is on Azure: only now the agent takes its places on the disk."""
@@ -141,7 +230,6 @@ class Daemon:
             files.make_directory(paths.extension_logs, mode=0o755)
         finally:
             self.scheduler.errand("fabric", self._find)
-        self._environment.begin()
 
     def _attempt(self, boot: Boot) -> bool:
         """The edge of booting: whatever goes wrong in it is reported, and extensions are served all the same."""
@@ -152,6 +240,7 @@ class Daemon:
             reason = str(error) if isinstance(error, Failure) else f"unexpected {type(error).__name__}: {error}"
             agent.system.log.error(f"provisioning failed: {reason}")
             self._reports.say(provisioning_failed(reason))
+            boot.failed = True
             boot.search_once()
             return True
 
@@ -232,3 +321,12 @@ def proof(agent: Agent) -> str | None:
         return "a DHCP lease with option 245" if leases.look(system, agent.guest.lease_sources) else None
     except Failure:
         return None
+
+
+DAEMON = Course(Daemon.serve, beside=0)
+PROVISION = Course(Daemon.provision)
+
+
+def goal_states(is_orphan: Callable[[], bool] | None) -> Course:
+    """``-run-exthandlers``."""
+    return Course(lambda daemon: daemon.serve_goal_states(is_orphan))

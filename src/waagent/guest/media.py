@@ -20,11 +20,11 @@ class Mounted:
     mount_point: str
 
 
-def candidates(names: tuple[str, ...], guest: Guest) -> tuple[str, ...]:
+def candidates(names: tuple[str, ...], patterns: tuple[str, ...]) -> tuple[str, ...]:
     """The devices among the entries of /dev, most likely first (trap 2). Only the matched part of a name counts."""
     found = set()
     for name in names:
-        for pattern in guest.media_patterns:
+        for pattern in patterns:
             match = re.match(pattern, name)
             if match:
                 found.add(match[0])

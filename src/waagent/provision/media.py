@@ -72,7 +72,7 @@ def _tried(causes: dict[str, Failure]) -> str:
 
 
 def devices(system: System, guest: Guest) -> tuple[str, ...]:
-    return drives.candidates(system.files.names("/dev"), guest)
+    return drives.candidates(system.files.names("/dev"), guest.media_patterns)
 
 
 def eject(system: System, guest: Guest, device: str | None) -> None:

@@ -63,8 +63,8 @@ class Files(Protocol):
     def exists(self, path: str) -> bool: ...
     def read(self, path: str, limit: int = 64 * 1024 * 1024) -> bytes: ...
     def read_if_there(self, path: str, limit: int = 64 * 1024 * 1024) -> bytes | None: ...
-    def names(self, directory: str) -> tuple[str, ...]:
-        """Sorted entries; empty when the directory is missing."""
+    def names(self, directory: str, limit: int | None = None) -> tuple[str, ...]:
+        """Sorted entries; empty when the directory is missing. ``limit``: so many at most, those that come first to hand."""
         ...
 
     def glob(self, pattern: str) -> tuple[str, ...]:
@@ -99,6 +99,13 @@ class Files(Protocol):
         ...
 
     def open(self, path: str) -> BinaryIO: ...
+    def open_warily(self, path: str) -> BinaryIO:
+        """Open a file that others may have put there: a plain file, through no link but those of root.
+
+        Where extensions keep house no link is followed at all, and a file with a second name is refused. It is for reading
+        once: what the machine keeps of it in memory is let go when it is closed.
+        """
+        ...
     def scratch(self, directory: str) -> tuple[BinaryIO, BinaryIO]:
         """An unnamed new file in a directory, open for writing and, with a position of its own, for reading."""
         ...
@@ -176,10 +183,13 @@ class Commands(Protocol):
         *,
         directory: str,
         environment: Mapping[str, str],
-        stdout: BinaryIO,
-        stderr: BinaryIO,
+        stdout: BinaryIO | None,
+        stderr: BinaryIO | None,
     ) -> Child:
-        """Start in a session of its own with exactly ``environment``. Errors: ``CommandFailure``."""
+        """Start in a session of its own with exactly ``environment``; output without a place is thrown away.
+
+        Errors: ``CommandFailure``.
+        """
         ...
 
     def find(self, program: str) -> str | None:
@@ -201,6 +211,8 @@ class Request:
     """True only for storage: the wire server, the host plugin and metadata never go through a proxy (trap 24)."""
     sink: Callable[[bytes], object] | None = None
     """Takes the body of a 2xx answer piece by piece; ``Response.body`` is then empty."""
+    source: Callable[[], BinaryIO] | None = None
+    """Opens the body for each attempt, in place of ``body``, when it is too large for memory; plain HTTP only."""
     patience: float | None = None
     """Longest silence in seconds, connecting included; None: the deadline alone counts. For long downloads."""
 

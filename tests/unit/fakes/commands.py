@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -141,8 +142,8 @@ class ScriptedCommands:
         *,
         directory: str,
         environment: Mapping[str, str],
-        stdout: BinaryIO,
-        stderr: BinaryIO,
+        stdout: BinaryIO | None,
+        stderr: BinaryIO | None,
     ) -> Child:
         call = Call(tuple(argv), None, tuple(sorted(environment.items())), directory)
         key = _match(call.argv, self._children)
@@ -150,7 +151,7 @@ class ScriptedCommands:
             raise AssertionError(f"nobody prepared the child {list(argv)}")
         exit_code, effect = self._children[key]
         if effect is not None:
-            effect(call, stdout, stderr)
+            effect(call, stdout or io.BytesIO(), stderr or io.BytesIO())
         child = ScriptedChild(4000 + len(self.spawned), exit_code)
         self.spawned.append((call, child))
         return child

@@ -9,16 +9,16 @@ from waagent.guest.profile import Guest
 
 def test_candidates_are_sorted_whatever_the_order_of_the_directory() -> None:
     names = ("vdb", "tty1", "sr1", "hdc", "sr0", "cdrom0", "sda", "vda", "hda")
-    assert media.candidates(names, Guest()) == ("/dev/sr0", "/dev/sr1", "/dev/cdrom0", "/dev/hdc", "/dev/vdb")
+    assert media.candidates(names, Guest().media_patterns) == ("/dev/sr0", "/dev/sr1", "/dev/cdrom0", "/dev/hdc", "/dev/vdb")
 
 
 def test_only_the_matched_part_of_a_name_counts() -> None:
-    assert media.candidates(("sr0foo", "sr0"), Guest()) == ("/dev/sr0",)
+    assert media.candidates(("sr0foo", "sr0"), Guest().media_patterns) == ("/dev/sr0",)
 
 
 def test_the_bsds_have_their_own_names() -> None:
-    assert media.candidates(("cd0c", "cd0a"), OPENBSD) == ("/dev/cd0c",)
-    assert media.candidates(("cd0", "ada0"), FREEBSD) == ("/dev/cd0",)
+    assert media.candidates(("cd0c", "cd0a"), OPENBSD.media_patterns) == ("/dev/cd0c",)
+    assert media.candidates(("cd0", "ada0"), FREEBSD.media_patterns) == ("/dev/cd0",)
 
 
 def test_a_virtio_disk_is_not_ejected() -> None:

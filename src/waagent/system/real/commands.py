@@ -92,8 +92,8 @@ class RealCommands:
         *,
         directory: str,
         environment: Mapping[str, str],
-        stdout: BinaryIO,
-        stderr: BinaryIO,
+        stdout: BinaryIO | None,
+        stderr: BinaryIO | None,
     ) -> Child:
         return RealChild(
             self._start(
@@ -101,8 +101,8 @@ class RealCommands:
                 environment=dict(environment),
                 directory=directory,
                 stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
+                stdout=subprocess.DEVNULL if stdout is None else stdout,
+                stderr=subprocess.DEVNULL if stderr is None else stderr,
             ),
             self._pidfd_open,
         )

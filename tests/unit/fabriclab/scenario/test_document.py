@@ -42,7 +42,7 @@ def test_every_scenario_of_the_library_says_what_it_is_and_can_fail(name: str) -
 
 def test_an_empty_scenario_is_a_plain_azure_machine_without_a_dvd() -> None:
     found = parse("")
-    assert (found.name, found.machine.hostname, found.machine.azure) == ("some", "guest", True)
+    assert (found.name, found.machine.hostname, found.machine.dmi) == ("some", "guest", "azure")
     assert found.medium.files(None, thumbprint) is None
     with pytest.raises(BadScenario, match="at least one"):
         document.demand_expectations(found)
@@ -61,7 +61,7 @@ def test_the_machine_is_described() -> None:
         "ResourceDisk.Format" = true
         "Provisioning.PasswordCryptId" = 5
     """)
-    assert (found.machine.azure, found.machine.address, found.machine.routes) == (False, None, ())
+    assert (found.machine.dmi, found.machine.address, found.machine.routes) == ("none", None, ())
     assert found.machine.resource_disk == 64 << 20
     assert found.machine.files == {"/etc/motd": "hello"}
     assert found.configuration == {"ResourceDisk.Format": "y", "Provisioning.PasswordCryptId": "5"}
@@ -254,7 +254,7 @@ def test_expectations_count_from_the_start_or_at_the_end_by_what_they_look_at() 
     ("text", "reason"),
     [
         ("machne = 1", "machne: unknown key; did you mean machine?"),
-        ('[machine]\ndmi = "aws"', 'machine.dmi: "aws" is none of azure, none'),
+        ('[machine]\ndmi = "aws"', 'machine.dmi: "aws" is none of azure, hyper-v, none'),
         ('[machine]\nfiles = { "etc/x" = "" }', "machine.files.etc/x: does not begin with /"),
         ("[ovf]\nhostnam = 1", "ovf.hostnam: unknown key; did you mean hostname?"),
         ('[ovf]\nleave_out = ["hostnam"]', 'ovf.leave_out: "hostnam" is no key of [ovf]; there are '),
