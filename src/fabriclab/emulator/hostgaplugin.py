@@ -15,7 +15,7 @@ from typing import Any
 
 from fabriclab.documents import vm_settings
 from fabriclab.documents.certificates import TenantKeys
-from fabriclab.emulator import blobwrite
+from fabriclab.emulator import blobwrite, logs, ranges
 from fabriclab.emulator.message import BINARY, JSON, Request, Response, refuse
 from fabriclab.emulator.storage import BlobStore, NoSuchBlob, place
 from fabriclab.faults.effects import Drop
@@ -102,7 +102,9 @@ class HostGaPlugin:
         except NoSuchBlob as problem:
             return refuse(502, f"{problem}: no such blob")
         facts = {"kind": "artifact", "container": container, "name": name}
-        return Response(200, blob.content, BINARY, summary=f"artifact {container}/{name}", facts=facts)
+        told = f"artifact {container}/{name}"
+        part = ranges.partial(request, blob.content, (), told, facts) if world.switches.plugin_ranges else None
+        return part or Response(200, blob.content, BINARY, summary=told, facts=facts)
 
     def _status(self, request: Request, world: World) -> Response:
         refused = _identity(request, world, ("x-ms-version", CONTAINER, CONFIG_NAME))
@@ -131,9 +133,12 @@ class HostGaPlugin:
         deployment = world.identity.config_name.partition(".")[0]
         if request.header("x-ms-vmagentlog-deploymentid") != deployment:
             return refuse(400, f"x-ms-vmagentlog-deploymentid is not {deployment}")
-        if not request.body.startswith(b"PK"):
-            return refuse(400, "the body is no zip")
-        facts = {"kind": "agent_log", "size": len(request.body)}
+        try:
+            names = logs.names(request.body)
+        except logs.NoBundle as problem:
+            return refuse(400, str(problem))
+        self._store.put(logs.CONTAINER, logs.NAME, request.body)
+        facts = {"kind": "agent_log", "size": len(request.body), "names": names}
         return Response(200, summary=f"agent log, {len(request.body)} bytes", facts=facts)
 
 

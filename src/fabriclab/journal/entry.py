@@ -8,7 +8,7 @@ just before its reply left. `facts` says in plain values what the fabric underst
     telemetry         provider, events
     health_signal     observations
     status            document, blob_type, channel ("host" or "direct")
-    agent_log         size
+    agent_log         size, names
     kvp               records
     dhcp, dns, world, blob … as their services say
 

@@ -12,7 +12,19 @@ from fabriclab.guests.control import ControlError
 from fabriclab.guests.process import GuestTimeout
 from fabriclab.journal.entry import LAB
 from fabriclab.scenario import doing, hearing, inspection
-from fabriclab.scenario.expected import END, START, Agent, Expectation, GoalState, Handler, Health, Login, Requests, Tree
+from fabriclab.scenario.expected import (
+    END,
+    START,
+    Agent,
+    Expectation,
+    GoalState,
+    Handler,
+    Health,
+    Login,
+    Logs,
+    Requests,
+    Tree,
+)
 from fabriclab.scenario.hearing import Seen
 from fabriclab.scenario.lab import Lab
 from fabriclab.scenario.outcome import Verdict
@@ -25,7 +37,7 @@ IDLE = 5.0  # seconds after which the loop turns anyway
 
 WaitFor = Callable[[str], None]
 
-_OF_JOURNAL = (Health, Handler, GoalState, Requests)
+_OF_JOURNAL = (Health, Handler, GoalState, Requests, Logs)
 
 
 class Runner:
@@ -145,7 +157,7 @@ class Runner:
 
     def _look(self, one: Expectation) -> Seen:
         what = one.what
-        if isinstance(what, Health | Handler | GoalState | Requests):
+        if isinstance(what, Health | Handler | GoalState | Requests | Logs):
             mark = self._schedule.marked(START if one.at == END else one.at)
             return hearing.hear(what, self._journal.since(mark.number if mark is not None else 0))
         if isinstance(what, Agent):

@@ -1,1 +1,1 @@
-"""The log bundle: what is collected for the support of the platform, and how (extensions.md 9.6)."""
+"""The bundle of logs that support gets (extensions.md 9.6): gathered by a process of its own, within limits, redacted."""

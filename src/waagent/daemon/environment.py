@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from waagent.daemon import kernel, network, upkeep, wire_guard
 from waagent.daemon.agent import Agent
 from waagent.daemon.resource_disk import ResourceDisk
 from waagent.daemon.schedule import Scheduler
 from waagent.fabric.connection import Connection
-from waagent.kernel import entropy
-from waagent.kernel.disks import Timeouts
 from waagent.model.event import Operation
 
 
@@ -24,12 +23,12 @@ class Environment:
     def __init__(self, agent: Agent, scheduler: Scheduler, tell: Callable[[Operation], None]) -> None:
         self._agent = agent
         self._scheduler = scheduler
-        self._disk = ResourceDisk(agent, scheduler.errand, tell)
         self._tell = tell
+        self._disk = ResourceDisk(agent, scheduler.errand, tell)
 
     def wake(self) -> None:
         """In the boot lane, before any key is made."""
-        entropy.seed(self._agent.system)
+        kernel.wake(self._agent)
 
     def begin(self) -> None:
         """In the boot lane, before anything is provisioned."""
@@ -44,21 +43,6 @@ class Environment:
 
     def serve(self, connection: Connection) -> None:
         """In the fabric's lane, after provisioning, with the first goal state."""
-        watch = self._agent.config.provisioning
-        if watch.monitor_host_name:
-            self._scheduler.add(
-                Duty("host name", "monitor", self._watch_host_name, lambda: float(watch.monitor_host_name_period))
-            )
-
-    def _keep_disk_timeouts(self) -> None:
-        agent, watch = self._agent, self._agent.config.os
-        if watch.root_device_scsi_timeout is not None:
-            timeouts = Timeouts(agent.system, agent.guest, watch.root_device_scsi_timeout)
-            self._scheduler.add(
-                Duty("disk timeouts", "monitor", timeouts.keep, lambda: float(watch.root_device_scsi_timeout_period))
-            )
-
-    # -- the monitor lane
-
-    def _watch_host_name(self) -> None:
-        hostname.run(self._agent.system, self._agent.guest, self._agent.paths, self._tell)
+        wire_guard.serve(self._agent, self._scheduler, lambda: connection.address, self._tell)
+        network.serve(self._agent, self._scheduler, self._tell)
+        upkeep.serve(self._agent, self._scheduler, connection, self._tell)

@@ -9,7 +9,8 @@ once" (traps 27 and 28). 502 says that its upstream failed, not the plugin (trap
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 from waagent.fabric.exchange import Exchange, is_stale_identity, label, readable, require, status_of
 from waagent.model.failure import ExchangeFailure, HttpFailure, StatusFailure
@@ -122,37 +123,37 @@ class HostPlugin:
         answer = self._renewing(ask, lambda response: response.status == 410)
         return classify_settings(answer, asked_with_etag=etag is not None)
 
-    def artifact(
+    def artifact(self, url: str, *, call: str = "host document", fast_track: bool = False) -> bytes:
+        """The body of ``url``, fetched by the plugin. ``call``: the policy."""
+        return require(self._fetch(url, call, Request("GET", ""), _verified(fast_track)), "GET /extensionArtifact").body
+
+    def package(
         self,
         url: str,
+        call: str,
+        request: Request,
         *,
-        call: str = "host document",
-        package: bool = False,
-        manifest_uri: str | None = None,
-        fast_track: bool = False,
-        sink: Callable[[bytes], object] | None = None,
-        restart: Callable[[], None] | None = None,
-        limit: int = 16 * 1024 * 1024,
-    ) -> bytes:
-        """The body of ``url``, fetched by the plugin; empty when ``sink`` took it. ``call``: the policy of a document."""
-        self.available()
-        extra = {"x-ms-artifact-location": url}
-        if package and manifest_uri:
+        manifest_uri: str | None,
+        fast_track: bool,
+        restart: Callable[[], None] | None,
+    ) -> Response:
+        """The plugin's answer when it is asked to fetch ``url``. ``request`` says where the body goes, and which part."""
+        extra = _verified(fast_track)
+        if manifest_uri:
             extra["x-ms-artifact-manifest-location"] = manifest_uri
-        if fast_track:
-            extra["x-ms-verify-from-artifacts-blob"] = "true"
-        policy = "host package" if package else call
+        return self._fetch(url, f"host {call}", request, extra, restart)
+
+    def _fetch(
+        self, url: str, call: str, request: Request, extra: dict[str, str], restart: Callable[[], None] | None = None
+    ) -> Response:
+        self.available()
 
         def ask(identity: Identity) -> Response:
-            request = Request(
-                "GET", f"{self._base}/extensionArtifact", {**versioned(identity), **extra}, sink=sink, limit=limit
-            )
-            return self._exchange.send(policy, request, restart=restart)
+            headers = {**request.headers, **versioned(identity), "x-ms-artifact-location": url, **extra}
+            asked = replace(request, url=f"{self._base}/extensionArtifact", headers=headers)
+            return self._exchange.send(call, asked, restart=restart)
 
-        def attempt() -> Response:
-            return self._renewing(ask, is_stale_identity, restart)
-
-        return require(self._noted("artifact", attempt), "GET /extensionArtifact").body
+        return self._noted("artifact", lambda: self._renewing(ask, is_stale_identity, restart))
 
     def put_status(self, body: bytes) -> bool:
         """Hand over one storage request for a status blob (fabric.md 5.3).
@@ -169,8 +170,8 @@ class HostPlugin:
         require(answer, label(request))
         return True
 
-    def put_log(self, bundle: bytes) -> None:
-        """Upload a zip of logs, as it is (fabric.md 5.2)."""
+    def put_log(self, bundle: Callable[[], BinaryIO], size: int) -> None:
+        """Upload a zip of logs, as it is (fabric.md 5.2); ``bundle`` opens it anew for each try, ``size`` is its length."""
         self.available()
         identity = self._known()
         headers = {
@@ -180,8 +181,9 @@ class HostPlugin:
             "x-ms-client-correlationid": self._new_id(),
             "x-ms-client-name": "WALinuxAgent",
             "x-ms-client-version": self._exchange.agent_version,
+            "Content-Length": str(size),
         }
-        request = Request("PUT", f"{self._base}/vmAgentLog", headers, bundle)
+        request = Request("PUT", f"{self._base}/vmAgentLog", headers, source=bundle)
         require(self._exchange.send("host log", request), label(request))
 
     def _known(self) -> Identity:
@@ -221,6 +223,10 @@ def versioned(identity: Identity) -> dict[str, str]:
         "x-ms-containerid": identity.container_id,
         "x-ms-host-config-name": identity.role_config_name,
     }
+
+
+def _verified(fast_track: bool) -> dict[str, str]:
+    return {"x-ms-verify-from-artifacts-blob": "true"} if fast_track else {}
 
 
 def classify_settings(answer: Response, *, asked_with_etag: bool) -> SettingsAnswer:

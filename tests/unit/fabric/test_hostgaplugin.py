@@ -1,3 +1,6 @@
+import io
+from collections.abc import Callable
+
 import pytest
 
 from unit.fabric.doubles import Answer, World, answering, serving
@@ -126,10 +129,15 @@ def test_a_plugin_of_another_version_is_not_available_and_is_asked_again() -> No
     assert bench.plugin.artifact(ARTIFACT) == b"a"
 
 
+def package(bench: Bench, manifest_uri: str | None = None) -> Response:
+    request = Request("GET", "")
+    return bench.plugin.package(ARTIFACT, "package", request, manifest_uri=manifest_uri, fast_track=False, restart=None)
+
+
 def test_an_artifact_is_asked_for_with_exactly_the_headers_of_the_table() -> None:
     bench = Bench(answering(VERSIONS, (200, b"a"), (200, b"p")))
     bench.plugin.artifact(ARTIFACT, fast_track=True)
-    bench.plugin.artifact(ARTIFACT, package=True, manifest_uri="https://m/")
+    package(bench, manifest_uri="https://m/")
     assert sent(bench.requests[1]) == {
         **IDENTITY,
         "x-ms-artifact-location": ARTIFACT,
@@ -142,11 +150,13 @@ def test_an_artifact_is_asked_for_with_exactly_the_headers_of_the_table() -> Non
     }
 
 
-@pytest.mark.parametrize("package", [True, False])
+@pytest.mark.parametrize("ask", [lambda bench: bench.plugin.artifact(ARTIFACT), lambda bench: package(bench).body])
 @pytest.mark.parametrize("stale", [410, STALE])
-def test_a_stale_identity_for_an_artifact_is_renewed_and_the_request_repeated_once(package: bool, stale: Answer) -> None:
+def test_a_stale_identity_for_an_artifact_is_renewed_and_the_request_repeated_once(
+    ask: Callable[[Bench], bytes], stale: Answer
+) -> None:
     bench = Bench(answering(VERSIONS, stale, (200, b"a")))
-    assert bench.plugin.artifact(ARTIFACT, package=package) == b"a"
+    assert ask(bench) == b"a"
     assert bench.renewals == 1
     assert bench.world.clock.pauses == []
 
@@ -155,7 +165,7 @@ def test_the_outcome_of_artifacts_and_versions_is_noted_for_the_health_signals()
     bench = Bench(answering(VERSIONS, 505, *[HttpFailure("refused", "x")] * 6, *[502] * 6))
     for _ in range(3):
         with pytest.raises(ExchangeFailure):
-            bench.plugin.artifact(ARTIFACT, package=True)
+            bench.plugin.artifact(ARTIFACT)
     assert bench.notes == [("versions", 200), ("artifact", 505), ("artifact", None), ("artifact", 502)]
 
 
@@ -181,9 +191,10 @@ def test_a_400_for_the_status_is_an_error_whatever_it_says() -> None:
 
 def test_logs_are_put_as_they_are_with_their_headers() -> None:
     bench = Bench(answering(VERSIONS, 200))
-    bench.plugin.put_log(b"PK\x03\x04")
+    bench.plugin.put_log(lambda: io.BytesIO(b"PK\x03\x04"), 4)
     request = bench.requests[1]
-    assert (request.method, request.body, request.deadline) == ("PUT", b"PK\x03\x04", 30)
+    assert (request.method, request.body, request.deadline) == ("PUT", None, 30)
+    assert request.source is not None and request.source().read() == b"PK\x03\x04"
     assert sent(request) == {
         "x-ms-version": "2015-09-01",
         "x-ms-containerid": CONTAINER,
@@ -191,6 +202,7 @@ def test_logs_are_put_as_they_are_with_their_headers() -> None:
         "x-ms-client-correlationid": "guid",
         "x-ms-client-name": "WALinuxAgent",
         "x-ms-client-version": "9.9.9.10",
+        "Content-Length": "4",
     }
 
 

@@ -52,6 +52,8 @@ class MemoryFiles:
         self._broken: dict[str, str] = {}
         self._later: list[tuple[float, Callable[[], object]]] = []
         self.pause: Callable[[float], bool] = lambda seconds: True
+        self.hostile: tuple[str, ...] = ()
+        """Directories below which nothing is opened through a link."""
         self.changes: list[str] = []
         self.synced: list[str] = []
         for path, content in (tree or {}).items():
@@ -141,7 +143,7 @@ class MemoryFiles:
     def read_if_there(self, path: str, limit: int = 64 * 1024 * 1024) -> bytes | None:
         return self.read(path, limit) if self.exists(path) else None
 
-    def names(self, directory: str) -> tuple[str, ...]:
+    def names(self, directory: str, limit: int | None = None) -> tuple[str, ...]:
         self._guard("list", directory)
         try:
             node, _ = self._find(directory, change=False, follow=True)
@@ -151,13 +153,21 @@ class MemoryFiles:
             return ()
         if node.kind is not Kind.DIRECTORY:
             raise SystemFailure(f"cannot list {directory}: Not a directory")
-        return tuple(sorted(node.children))
+        return tuple(sorted(list(node.children)[:limit]))
 
     def glob(self, pattern: str) -> tuple[str, ...]:
         return patterns.expand(pattern, self.names, self._is_directory, lambda path: self.facts(path) is not None)
 
     def open(self, path: str) -> BinaryIO:
         return io.BytesIO(bytes(self._readable("open", path).content))
+
+    def open_warily(self, path: str) -> BinaryIO:
+        node = self._there("open", path, change=True, follow=False)
+        if node.kind is Kind.LINK and node.uid == 0 and not any(path.startswith(f"{each}/") for each in self.hostile):
+            return self.open(path)
+        if node.kind is not Kind.FILE:
+            raise SystemFailure(f"cannot open {path}: not a plain file")
+        return io.BytesIO(bytes(node.content))
 
     def space(self, path: str) -> int:
         self._there("measure the space of", path, change=False, follow=True)
@@ -268,16 +278,6 @@ class MemoryFiles:
         node = directory.children[name] = _Node(Kind.FILE, mode, modified=self._now())
         return _Stream(node)
 
-    def sync(self, directory: str) -> None:
-        node = self._there("sync", directory, change=False, follow=False)
-        if node.kind is not Kind.DIRECTORY:
-            raise SystemFailure(f"cannot sync {directory}: Not a directory")
-        self.synced.append(directory)
-
-    def scratch(self, directory: str) -> tuple[BinaryIO, BinaryIO]:
-        self._place("create a file in", f"{directory}/scratch", record=False)
-        node = _Node(Kind.FILE, 0o600)
-        return _Stream(node), _Reader(node)
     def allocate(self, path: str, size: int, mode: int, *, written: bool) -> None:
         directory, name = self._place("make room for", path)
         old = directory.children.get(name)
@@ -289,6 +289,16 @@ class MemoryFiles:
         node = directory.children.setdefault(name, _Node(Kind.FILE, mode))
         node.mode, node.content, node.modified = mode, bytearray(size), self._now()
 
+    def sync(self, directory: str) -> None:
+        node = self._there("sync", directory, change=False, follow=False)
+        if node.kind is not Kind.DIRECTORY:
+            raise SystemFailure(f"cannot sync {directory}: Not a directory")
+        self.synced.append(directory)
+
+    def scratch(self, directory: str) -> tuple[BinaryIO, BinaryIO]:
+        self._place("create a file in", f"{directory}/scratch", record=False)
+        node = _Node(Kind.FILE, 0o600)
+        return _Stream(node), _Reader(node)
 
     # inside
 

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, cast
 from waagent.model.failure import SystemFailure
 from waagent.system import pattern as patterns
 from waagent.system.port import FileFacts, Kind, Watch
-from waagent.system.real import trees, walk
+from waagent.system.real import trees, walk, wary
 from waagent.system.real.ending import Ending
 from waagent.system.real.locks import both
 
@@ -77,7 +77,7 @@ class RealFiles:
     def read_if_there(self, path: str, limit: int = 64 * 1024 * 1024) -> bytes | None:
         return self.read(path, limit) if self.exists(path) else None
 
-    def names(self, directory: str) -> tuple[str, ...]:
+    def names(self, directory: str, limit: int | None = None) -> tuple[str, ...]:
         with _explained("list", directory):
             try:
                 with walk.target(self._root, directory) as (place, name):
@@ -85,7 +85,7 @@ class RealFiles:
             except FileNotFoundError:
                 return ()
             try:
-                return tuple(sorted(os.listdir(handle)))
+                return tuple(sorted(os.listdir(handle) if limit is None else wary.some(handle, limit)))
             finally:
                 os.close(handle)
 
@@ -95,6 +95,10 @@ class RealFiles:
     def open(self, path: str) -> BinaryIO:
         with _explained("open", path):
             return self._opened(path)
+
+    def open_warily(self, path: str) -> BinaryIO:
+        with _explained("open", path):
+            return wary.opened(self._root, path, self._hostile)
 
     def space(self, path: str) -> int:
         with _explained("measure the space of", path), walk.target(self._root, path) as (place, name):
@@ -251,16 +255,16 @@ class RealFiles:
                 raise OSError(errno.EEXIST, f"there is a {_kind(old.st_mode).value} of that name")
             return cast(BinaryIO, _NewFile(_create(name, place.handle, mode, None, None), path))
 
-    def sync(self, directory: str) -> None:
-        with self._changing("sync", directory) as (place, name):
-            trees.sync_tree(name, place.handle)
-
     def allocate(self, path: str, size: int, mode: int, *, written: bool) -> None:
         from waagent.system.real import room
 
         with self._changing("make room for", path) as (place, name):
             room.allocate(name, place.handle, size, mode, written=written)
             trees.sync(place.handle)
+
+    def sync(self, directory: str) -> None:
+        with self._changing("sync", directory) as (place, name):
+            trees.sync_tree(name, place.handle)
 
     def scratch(self, directory: str) -> tuple[BinaryIO, BinaryIO]:
         path = f"{directory.rstrip('/')}/.{os.getpid()}-{threading.get_ident()}.scratch"

@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import BinaryIO
 from urllib.parse import quote, urlsplit
 
 from waagent.model.failure import HttpFailure
@@ -124,7 +125,10 @@ class _Attempt:
         request, reader = self._request, Reader(self._receive)
         in_body = False
         try:
-            self._say(head, request.body or b"")
+            if request.source is None:
+                self._say(head, request.body or b"")
+            else:
+                self._pour(head, request.source)
             found = reader.head(request.method)
             in_body = True
             if (found.length or 0) > request.limit:
@@ -165,6 +169,15 @@ class _Attempt:
             if not body:
                 raise
             self._broken = True  # a server that does not want the rest of a body may have said why before it hung up
+
+    def _pour(self, head: bytes, source: Callable[[], BinaryIO]) -> None:
+        with source() as body:
+            self._send(head)
+            try:
+                while piece := body.read(PIECE):
+                    self._send(piece)
+            except (BrokenPipeError, ConnectionResetError):
+                self._broken = True  # as above
 
     def _send(self, data: bytes) -> None:
         self.channel.settimeout(_left(self._request, self._end))

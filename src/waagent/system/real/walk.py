@@ -108,12 +108,16 @@ def parent(root: str, path: str, change: bool, hostile: tuple[str, ...] = ()) ->
 
 
 @contextmanager
-def target(root: str, path: str) -> Iterator[tuple[Walk, str]]:
-    """Like ``parent`` for reading: a link in the last component is followed too, inside the root."""
-    with parent(root, path, change=False) as (walk, name):
+def target(root: str, path: str, wary: bool = False, hostile: tuple[str, ...] = ()) -> Iterator[tuple[Walk, str]]:
+    """Like ``parent`` for reading: a link in the last component is followed too, inside the root.
+
+    ``wary``: with the caution of a change, about links in the last component too.
+    """
+    with parent(root, path, wary, hostile) as (walk, name):
+        follow = not wary or trusted(split(path), hostile) is None
         while name != ".":
             try:
-                onwards = walk.link(name)
+                onwards = walk.link(name, follow=follow)
             except OSError as error:
                 if error.errno not in (errno.EINVAL, errno.ENOENT):
                     raise

@@ -11,6 +11,7 @@ from fabriclab.world.events import ChangeContainer, PublishExtensions, SetFastTr
 from fabriclab.world.values import Extension
 from unit.fabriclab.emulator.bench import Bench, running, world
 
+EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 STATUS = {"version": "1.1", "aggregateStatus": {"handlerAggregateStatus": []}}
 
 
