@@ -18,11 +18,10 @@ LATER = [
     "-install",
     "-setup",
     "-uninstall",
-    "-serialconsole",
     "-collect-logs",
     "-setup-firewall=168.63.129.16",
 ]
-NEED_ROOT = ["-daemon", "-start", "-deprovision", "-deprovision+user"]
+NEED_ROOT = ["-daemon", "-start", "-deprovision", "-deprovision+user", "-serialconsole"]
 ROOMS = ("daemon", "provision", "extension", "report", "fabric", "guest", "codec", "config", "system")
 
 
