@@ -62,7 +62,8 @@ fuzz: setup ## each parser of outside bytes for SECONDS=300: no crash, 1 s, 64 M
 bench: setup ## our agent beside Debian's in the same lab: times, memory, requests
 	@$(BIN)/fabriclab bench
 
-docs: setup ## write docs/configuration.md anew from the table of settings
+docs: setup ## write docs/configuration.md and docs/reference.md anew from what the code declares
+	@PYTHONPATH=src $(BIN)/python -c 'from fabriclab.scenario.reference import page; print(page(), end="")' >docs/reference.md
 	@PYTHONPATH=src $(BIN)/python -c 'from waagent.config.render import docs; print(docs(), end="")' >docs/configuration.md
 
 deb: ## build dist/waagent_<version>_all.deb (installs the Debian build packages as root)

@@ -3,6 +3,7 @@
 Events of the world describe themselves: their fields are the keys. The lab's own verbs are written down here.
 """
 
+import re
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from types import NoneType, UnionType
@@ -44,6 +45,18 @@ _OWN: dict[str, tuple[str, list[Key]]] = {
     "reboot": ("Powers the guest off and on.", [{"name": "agent", "kind": "true or false", "default": True}]),
     "insert-dvd": ("Another provisioning DVD in the drive; the keys of [ovf].", [{"name": "…", "kind": "the keys of [ovf]"}]),
     "eject-dvd": ("Takes the DVD out.", []),
+    "replace-disk": (
+        "Another disk from the next boot on, as after a redeployment; the keys of a [[machine.disk]].",
+        [
+            {"name": "name", "kind": "text", "default": "sdb"},
+            {"name": "content", "kind": "text", "default": "ntfs"},
+            {"name": "…", "kind": "the disk's keys"},
+        ],
+    ),
+    "remove-disk": (
+        "No such disk from the next boot on, as after a resize.",
+        [{"name": "name", "kind": "text", "default": "sdb"}],
+    ),
     "pause-guest": ("Every process of the guest stands still.", []),
     "resume-guest": ("The guest goes on.", []),
     "run": (
@@ -103,6 +116,11 @@ def described(kind: Any) -> str:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return " or ".join(str(one.value) for one in kind)
     return {str: "text", int: "a whole number", float: "a number", bool: "true or false", bytes: "text"}.get(kind, str(kind))
+
+
+def hyphened(name: str) -> str:
+    """WrongLength as scenarios write it: wrong-length."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
 def _event(verb: str) -> type[Any] | None:

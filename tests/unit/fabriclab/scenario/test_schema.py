@@ -1,7 +1,11 @@
 """The verbs as data: complete, and true to what is read."""
 
+from pathlib import Path
+
 from fabriclab.cli.control import document, listed
-from fabriclab.scenario import schema, steps
+from fabriclab.scenario import reference, schema, steps
+
+DOCS = Path(__file__).resolve().parents[4] / "docs"
 
 
 def test_every_verb_says_what_it_does_or_has_keys_that_do() -> None:
@@ -34,3 +38,7 @@ def test_a_published_extension_is_written_without_brackets() -> None:
         "channel": "fast-track",
         "extension": [{"sample": "good", "name": "Lab.Good", "public": {"a": 1}}],
     }
+
+
+def test_the_reference_is_what_the_code_declares() -> None:
+    assert (DOCS / "reference.md").read_text() == reference.page(), "run `make docs`"
