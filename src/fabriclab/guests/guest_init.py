@@ -17,7 +17,7 @@ import subprocess
 import sys
 from typing import Any, NoReturn
 
-from fabriclab.guests import cgroups, kernel
+from fabriclab.guests import cgroups, kernel, swapping
 from fabriclab.guests.cgroups import Hierarchy
 from fabriclab.guests.nodes import Nodes
 from fabriclab.guests.serving import Server
@@ -99,6 +99,7 @@ def _serve_from_outside(specification: dict[str, Any], channel: socket.socket, f
     os.chdir("/")
     kernel.drop_capabilities()
     _let_go_of_everything_but(channel.fileno())
+    kernel.refuse_swapping()
     return Server(channel, Nodes(specification["devices"]), first).serve()
 
 
@@ -146,12 +147,16 @@ def _build(specification: dict[str, Any]) -> None:
         os.close(os.open(f"{root}/dev/console", os.O_CREAT | os.O_CLOEXEC, 0o600))
         kernel.bind(specification["console"], f"{root}/dev/console")
     kernel.bind(specification["boot_id"], f"{root}/proc/sys/kernel/random/boot_id", read_only=True)
+    if os.path.exists(f"{root}/proc/swaps"):
+        _write_runtime(root, {swapping.FILE: swapping.HEADER})
+        kernel.bind(f"{root}/run/{swapping.FILE}", f"{root}/proc/swaps")
     _configure_network(specification)
     socket.sethostname(specification["hostname"])
     kernel.pivot_root(root)
     _protect_shared_settings()
     kernel.drop_capabilities()
     os.umask(0o022)
+    kernel.refuse_swapping()
 
 
 def _make_devices(root: str, disks: list[list[Any]]) -> None:

@@ -26,6 +26,15 @@ _LOOP_CTL_GET_FREE, _LOOP_CONFIGURE = 0x4C82, 0x4C0A
 _BLKPG, _BLKPG_ADD_PARTITION = 0x1269, 1
 _LO_READ_ONLY, _LO_AUTOCLEAR, _LO_PARTSCAN = 1, 4, 8
 
+_PR_SET_SECCOMP, _FILTERED = 22, 2
+# swapon and swapoff by architecture, as the kernel's audit names it; x86 has three ways to call them
+_SWAPPING = {
+    0xC000003E: (167, 168, 0x40000000 | 167, 0x40000000 | 168),
+    0x40000003: (87, 115),
+    0xC00000B7: (224, 225),
+    0xC00000F3: (224, 225),
+}
+
 # What root in a guest may not do, because the thing is shared with the machine: load modules, raw I/O, set the clock.
 SHARED_WITH_THE_MACHINE = (16, 17, 25)
 
@@ -119,6 +128,25 @@ def forget_command_line(name: str) -> None:
 def drop_capabilities(numbers: tuple[int, ...] = SHARED_WITH_THE_MACHINE) -> None:
     for number in numbers:
         _check(_libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0), "prctl")
+
+
+def refuse_swapping() -> None:
+    """From now on this process and all it starts cannot turn swap space on or off: there is one for all of the machine."""
+    allow, refuse = 0x7FFF0000, 0x00050000 | errno.EPERM
+    program = []
+    for architecture, numbers in _SWAPPING.items():
+        program.append((0x20, 0, 0, 4))  # the architecture of the call
+        program.append((0x15, 0, 1 + 2 * len(numbers), architecture))
+        program.append((0x20, 0, 0, 0))  # its number
+        for number in numbers:
+            program.append((0x15, 0, 1, number))
+            program.append((0x06, 0, 0, refuse))
+    program.append((0x06, 0, 0, allow))
+    code = b"".join(struct.pack("=HBBI", *line) for line in program)
+    held = ctypes.create_string_buffer(code)
+    filter_program = struct.pack("@HP", len(program), ctypes.addressof(held))
+    pointer = ctypes.create_string_buffer(filter_program)
+    _check(_libc.prctl(_PR_SET_SECCOMP, _FILTERED, pointer, 0, 0), "prctl")
 
 
 def attach_loop(path: str, read_only: bool, scan_partitions: bool) -> tuple[int, int]:

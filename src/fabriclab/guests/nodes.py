@@ -73,7 +73,7 @@ class Nodes:
             self._known[loop, number] = sectors[0] * partitions.SECTOR, sectors[1] * partitions.SECTOR
         except OSError:
             return  # gone again
-        path = f"/dev/{self._names[loop]}{number}"
+        path = self._path(loop, number)
         _unlink(path)
         try:
             os.mknod(path, stat.S_IFBLK | 0o660, os.makedev(major, minor))
@@ -82,9 +82,13 @@ class Nodes:
 
     def _drop(self, loop: str, number: int) -> None:
         before = self._known.pop((loop, number), None)
-        _unlink(f"/dev/{self._names[loop]}{number}")
+        _unlink(self._path(loop, number))
         if before is None or not self._tell_kernel(loop, (number, *before)):
             self._due = time.monotonic() + 0.2  # not at once: who removes partitions mostly adds others right after
+
+    def _path(self, loop: str, number: int) -> str:
+        name = self._names[loop]
+        return f"/dev/{name}{'p' if name[-1].isdigit() else ''}{number}"
 
     def _tell_kernel(self, loop: str, only: tuple[int, int, int] | None) -> bool:
         try:

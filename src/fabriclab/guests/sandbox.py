@@ -9,14 +9,14 @@ import os
 import shutil
 import socket
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fabriclab.guests import control, dvd, machine
+from fabriclab.guests import control, dvd, machine, volumes
 from fabriclab.guests import process as programs
 from fabriclab.guests.diff import Change, compare
-from fabriclab.guests.machine import Machine
+from fabriclab.guests.machine import Machine, Seat
 from fabriclab.guests.namespace import FabricNamespace, has_ended, process_of
 
 LOOP_MAJOR = 7
@@ -29,6 +29,7 @@ class Disk:
     name: str
     image: str
     read_only: bool = False
+    seat: Seat = field(default_factory=Seat)
 
 
 class Sandbox:
@@ -84,6 +85,11 @@ class Sandbox:
         with open(self.files / "disks" / disk.image, "wb") as file:
             file.write(content)
             file.truncate(size)
+        self._disks = [*(other for other in self._disks if other.name != disk.name), disk]
+
+    def insert_image(self, disk: Disk, image: volumes.Image) -> None:
+        """A disk that is made for the next start; one of that name that is in use stays what it is until then."""
+        volumes.build(self.files / "disks" / disk.image, image)
         self._disks = [*(other for other in self._disks if other.name != disk.name), disk]
 
     def remove(self, name: str) -> None:
@@ -175,6 +181,7 @@ class Sandbox:
             "boot_id": f"{place}/boot_id",
             "hostname": self.machine.hostname,
             "mac": self.machine.mac,
+            "second_card": self.machine.second_card,
             "address": self.machine.address,
             "gateway": self.machine.gateway,
             "routes": list(self.machine.routes),
@@ -191,11 +198,13 @@ class Sandbox:
 
     def _sysfs(self, place: str) -> list[list[str]]:
         """[layer, place in the guest] of what is laid over the kernel's own view of devices."""
-        temporary = [
-            (disk.name, self._loops[disk.name]) for disk in self._disks if disk.name in self._loops and not disk.read_only
+        disks = [
+            (disk.name, self._loops[disk.name], disk.seat)
+            for disk in self._disks
+            if disk.name in self._loops and not disk.read_only
         ]
-        machine.write_disks(self.files / "bus", self.files / "block", temporary)
-        layers = [[f"{place}/class", "sys/class"]] if self.machine.dmi else []
+        machine.write_disks(self.files / "bus", self.files / "block", self.files / "class", disks)
+        layers = [[f"{place}/class", "sys/class"]] if any((self.files / "class").iterdir()) else []
         return [*layers, [f"{place}/bus", "sys/bus"], [f"{place}/block", "sys/block"]]
 
     def _attach(self, disk: Disk) -> int:

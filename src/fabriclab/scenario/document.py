@@ -10,7 +10,8 @@ from pathlib import Path
 from fabriclab.faults.rule import Rule
 from fabriclab.guests.login import KeyPair
 from fabriclab.guests.machine import FABRIC_ROUTES, LOOKS
-from fabriclab.scenario import expectations, medium, steps, table
+from fabriclab.scenario import disks, expectations, medium, steps, table
+from fabriclab.scenario.disks import Drive
 from fabriclab.scenario.expected import END, START, Expectation
 from fabriclab.scenario.medium import Medium
 from fabriclab.scenario.step import InsertMedium, Step
@@ -34,6 +35,7 @@ class MachinePart:
     routes: tuple[str, ...] = FABRIC_ROUTES
     files: dict[str, str] = field(default_factory=dict)
     resource_disk: int = 0
+    disks: tuple[Drive, ...] = ()
     packages: tuple[str, ...] = ()
 
 
@@ -128,6 +130,7 @@ def _machine(part: Table) -> MachinePart:
         files=part.words("files"),
         resource_disk=part.whole("resource_disk_mib", 0) * MEBIBYTE,
         packages=part.texts("packages"),
+        disks=tuple(_disk(one) for one in part.tables("disk")),
     )
     for name in machine.files:
         if not name.startswith("/"):
@@ -138,6 +141,12 @@ def _machine(part: Table) -> MachinePart:
 
 def _fabric(part: Table) -> World:
     """The keys are the fields of the world; `switches` are checked by their own table."""
+def _disk(part: Table) -> Drive:
+    drive = disks.parse(part)
+    part.finish()
+    return drive
+
+
     switches = World().switches
     for name, value in part.plain("switches").items():
         try:

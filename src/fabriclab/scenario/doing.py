@@ -36,6 +36,12 @@ def do(what: steps.Do, lab: Lab) -> None:
     elif isinstance(what, steps.EjectMedium):
         lab.journal.add("guest", "provisioning DVD taken out", who=LAB)
         lab.eject_medium()
+    elif isinstance(what, steps.ReplaceDisk):
+        lab.journal.add("guest", f"another disk {what.drive.name} for the next boot", who=LAB)
+        what.drive.insert(lab.guest)
+    elif isinstance(what, steps.RemoveDisk):
+        lab.journal.add("guest", f"no disk {what.name} from the next boot on", who=LAB)
+        lab.guest.remove(what.name)
     elif isinstance(what, steps.Pause):
         lab.journal.add("guest", "guest goes on" if what.over else "guest stands still", who=LAB)
         lab.guest.pause(over=what.over)

@@ -138,6 +138,8 @@ def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Pa
     if files is not None:
         guest.insert(Disk(DRIVE, "provisioning.iso", read_only=True), dvd.make(files))
     if isinstance(guest, SystemdGuest):
+    for drive in part.disks:
+        drive.insert(guest)
         guest.gate, guest.idle = adapter.unit or None, not scenario.starts_agent
     guest.start()
     _note_interface(guest)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from fabriclab.faults.rule import Rule
+from fabriclab.scenario.disks import Drive
 from fabriclab.scenario.expected import START
 from fabriclab.scenario.medium import Medium
 from fabriclab.world.events import Channel, Event
@@ -85,6 +86,20 @@ class EjectMedium:
 
 
 @dataclass(frozen=True)
+class ReplaceDisk:
+    """Another disk, or one that was not there: from the next boot on, as after a redeployment."""
+
+    drive: Drive
+
+
+@dataclass(frozen=True)
+class RemoveDisk:
+    """The disk is gone with the next boot, as after a resize to a VM without one."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Pause:
     """Every process of the guest stands still, as while a VM is moved; `over`: they go on."""
 
@@ -106,7 +121,22 @@ class Note:
     text: str
 
 
-Do = Publish | Happen | Inject | Lift | ClearFaults | DoAgent | Reboot | InsertMedium | EjectMedium | Pause | Run | Note
+Do = (
+    Publish
+    | Happen
+    | Inject
+    | Lift
+    | ClearFaults
+    | DoAgent
+    | Reboot
+    | InsertMedium
+    | EjectMedium
+    | ReplaceDisk
+    | RemoveDisk
+    | Pause
+    | Run
+    | Note
+)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any, get_args
 from fabriclab.faults.parse import BadFault
 from fabriclab.faults.parse import parse as parse_fault
 from fabriclab.faults.rule import Rule
-from fabriclab.scenario import medium, packages
+from fabriclab.scenario import disks, medium, packages
 from fabriclab.scenario import step as values
 from fabriclab.scenario.expected import START
 from fabriclab.scenario.step import Do, Source, Step, Wanted
@@ -138,6 +138,8 @@ VERBS: dict[str, Callable[[Table], Do]] = {
     "reboot": lambda table: values.Reboot(table.flag("agent", True)),
     "insert-dvd": _insert,
     "eject-dvd": lambda table: values.EjectMedium(),
+    "replace-disk": lambda table: values.ReplaceDisk(disks.parse(table)),
+    "remove-disk": lambda table: values.RemoveDisk(table.text("name", "sdb")),
     "pause-guest": lambda table: values.Pause(),
     "resume-guest": lambda table: values.Pause(over=True),
     "run": _run,

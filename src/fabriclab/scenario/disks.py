@@ -1,0 +1,40 @@
+"""Disks of a machine: [[machine.disk]] tables, and the step that puts another one in its place."""
+
+from dataclasses import dataclass, field
+
+from fabriclab.guests.machine import SEATS, Seat
+from fabriclab.guests.sandbox import Disk, Sandbox
+from fabriclab.guests.volumes import CONTENTS, FRESH_LABEL, MEBIBYTE, Image
+from fabriclab.scenario.table import Table
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A disk as a VM finds it; there from the next boot on."""
+
+    name: str = "sdb"
+    seat: Seat = field(default_factory=Seat)
+    image: Image = field(default_factory=lambda: Image(64 * MEBIBYTE))
+
+    def insert(self, guest: Sandbox) -> None:
+        guest.insert_image(Disk(self.name, f"{self.name}.img", seat=self.seat), self.image)
+
+
+def parse(table: Table) -> Drive:
+    """Reads the keys of a disk; whoever has the table refuses what is left."""
+    at = table.choice("on", SEATS, "gen1")
+    nvme = at.startswith("nvme")
+    name = table.text("name", "nvme0n1" if nvme else "sdb")
+    content = table.choice("content", CONTENTS, "nothing" if nvme else "ntfs")
+    files = table.words("files")
+    label = table.text("label", FRESH_LABEL if "ntfs" in content else "")
+    drive = Drive(
+        name,
+        Seat(at, table.whole("lun", 1 if at == "gen2" else 0), table.text("serial", f"lab-{name}")),
+        Image(table.whole("mib", 64) * MEBIBYTE, content, table.flag("whole", nvme), label, files),
+    )
+    if content == "xfs" and (files or drive.image.size < 320 * MEBIBYTE):
+        table.wrong("content", "an xfs volume has 320 MiB at least, and no files of the lab")
+    if content == "btrfs" and drive.image.size < 130 * MEBIBYTE:
+        table.wrong("content", "a btrfs volume has 130 MiB at least")
+    return drive
