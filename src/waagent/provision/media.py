@@ -160,7 +160,10 @@ def _load(system: System, modules: tuple[str, ...]) -> None:
     if not modules or not system.commands.find("modprobe"):
         return
     for module in modules:
-        system.commands.run(("modprobe", "-b", module), ok=None, timeout=30.0)
+        try:
+            system.commands.run(("modprobe", "-b", module), ok=None, timeout=30.0)
+        except CommandFailure as failure:
+            system.log.verbose(f"{module}: {failure.reason}")
 
 
 def _last_resort(system: System, guest: Guest, causes: dict[str, Failure]) -> Medium:

@@ -99,6 +99,21 @@ def test_a_medium_put_into_a_drive_that_was_there_before_is_found_at_the_next_at
     assert drives.clock.pauses == [media.PERIOD]
 
 
+def test_a_machine_without_a_drive_is_given_the_driver_of_old_virtual_machines_once() -> None:
+    drives = Drives()
+    drives.commands.on("modprobe", "-b", "ata_piix", effect=lambda _: drives.attach("sr0", {"ovf-env.xml": OVF}))
+    assert drives.read().device == "/dev/sr0"
+    assert [line[-1] for line in drives.commands.lines if line[0] == "modprobe"] == ["ata_piix", "udf", "isofs"]
+    assert drives.clock.pauses == []
+
+
+def test_a_driver_that_cannot_be_loaded_is_not_fatal() -> None:
+    drives = Drives(sr0=None)
+    drives.commands.on("modprobe", "-b", "udf", timed_out=True)
+    drives.commands.on(*MOUNT, "/dev/sr0", TARGET, effect=lambda _: drives.files.put(f"{TARGET}/ovf-env.xml", OVF))
+    assert drives.read().ovf == OVF
+
+
 def test_without_any_drive_the_failure_names_patterns_and_listing() -> None:
     drives = Drives()
     drives.files.put_other("/dev/null")
