@@ -90,6 +90,7 @@ class Switches:
     strict_identity: bool = True  # stale container: 400, stale config name: 410 (appendix C, 6)
     plugin_versions: tuple[str, ...] = ("2015-09-01",)
     plugin_versions_bom: bool = False
+    plugin_ranges: bool = False  # a Range in a request for an artifact is passed on to storage; not determined
     plugin_status: int = 200  # of /health
     vm_settings: VmSettings = VmSettings.NORMAL
     # artifacts profile, IMDS

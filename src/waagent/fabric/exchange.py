@@ -88,6 +88,7 @@ POLICIES: Mapping[str, Policy] = {
     "document": _STORAGE,
     "package": replace(_STORAGE, deadline=900.0, total=900.0, patience=10.0),
     "package range": replace(_STORAGE, deadline=60.0, patience=10.0, retryable=RETRYABLE - {206}),
+    "host package range": replace(_HOST, deadline=60.0, patience=10.0, retryable=RETRYABLE - {206}),
     "metadata": Policy(side="other"),
 }
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import enum
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from waagent.codec import version_list
@@ -20,9 +20,11 @@ from waagent.fabric.hostgaplugin import HostPlugin
 from waagent.model.extension import PackageVersion
 from waagent.model.failure import DocumentFailure, ExchangeFailure, ExtensionFailure, Failure, SystemFailure
 from waagent.model.secret import redact
-from waagent.system.port import Request
+from waagent.system.port import Request, Response
 
 TOTAL_SECONDS = 300.0
+_Sender = Callable[[str, Request, Callable[[], None] | None], Response]
+"""Sends a request without address under a policy; the last parameter is called before each further attempt."""
 PACKAGE_LIMIT = 2 * 1024 * 1024 * 1024
 DOWNLOAD_FAILED = 1001
 
@@ -104,12 +106,18 @@ class Packages:
         code 1001 and every cause.
         """
 
-        def fetch(uri: str, route: Route) -> None:
-            self._stream(uri, route, destination, manifest_uri, fast_track)
-
         def attempt(uri: str) -> None:
+            target = _Target(self._system.files.create, self._system.files.remove, destination)
+
+            def fill(uri: str, route: Route) -> None:
+                what = "GET /extensionArtifact" if route is Route.HOST else f"GET {redact(uri)}"
+                self._fill(target, what, self._sender(uri, route, manifest_uri, fast_track))
+
             try:
-                self._either(uri, fetch)
+                try:
+                    self._either(uri, fill)
+                finally:
+                    target.end()
                 accept(destination)
             except Failure:
                 self._system.files.remove(destination)
@@ -168,33 +176,43 @@ class Packages:
         answer = self._exchange.send(call, Request("GET", uri, proxied=True))
         return require(answer, f"GET {redact(uri)}").body
 
-    def _stream(self, uri: str, route: Route, destination: str, manifest_uri: str | None, fast_track: bool) -> None:
-        target = _Target(self._system.files.create, self._system.files.remove, destination)
-        try:
-            target.begin()
-            if route is Route.HOST:
-                self._host.artifact(
-                    uri, package=True, manifest_uri=manifest_uri, fast_track=fast_track,
-                    sink=target.take, restart=target.begin, limit=PACKAGE_LIMIT,
-                )  # fmt: skip
-            else:
-                self._stream_direct(uri, target)
-        except OSError as error:
-            raise SystemFailure(f"{destination}: {error.strerror or error}") from error
-        finally:
-            target.end()
+    def _sender(self, uri: str, route: Route, manifest_uri: str | None, fast_track: bool) -> _Sender:
+        """How a package is asked for by one channel."""
+        if route is Route.HOST:
+            return lambda call, request, restart: self._host.package(
+                uri, call, request, manifest_uri=manifest_uri, fast_track=fast_track, restart=restart
+            )
+        return lambda call, request, restart: self._exchange.send(
+            call, replace(request, url=uri, proxied=True), restart=restart
+        )
 
-    def _stream_direct(self, uri: str, target: _Target) -> None:
-        request = Request("GET", uri, sink=target.take, limit=PACKAGE_LIMIT, proxied=True)
+    def _fill(self, target: _Target, what: str, send: _Sender) -> None:
+        """Fetch a package by one channel, from where the other one ended, if it did."""
         try:
-            answer = self._exchange.send("package", request, restart=target.begin_unless_worth)
+            if target.written < resume.WORTH or not self._rest(target, what, send):
+                self._whole(target, what, send)
+        except OSError as error:
+            raise SystemFailure(f"{target.path}: {error.strerror or error}") from error
+
+    def _whole(self, target: _Target, what: str, send: _Sender) -> None:
+        request = Request("GET", "", sink=target.take, limit=PACKAGE_LIMIT)
+        target.begin()
+        try:
+            answer = send("package", request, target.begin_unless_worth)
         except resume.Cut:
-            self._system.log.verbose(f"GET {redact(uri)}: goes on after {target.written} bytes")
-            if resume.fetch_rest(self._exchange, uri, target.written, target.take, PACKAGE_LIMIT):
+            if self._rest(target, what, send):
                 return
             target.begin()
-            answer = self._exchange.send("package", request, restart=target.begin)
-        require(answer, f"GET {redact(uri)}")
+            answer = send("package", request, target.begin)
+        require(answer, what)
+
+    def _rest(self, target: _Target, what: str, send: _Sender) -> bool:
+        self._system.log.verbose(f"{what}: goes on after {target.written} bytes")
+
+        def ask(headers: Mapping[str, str]) -> Response:
+            return send("package range", Request("GET", "", headers, limit=resume.LIMIT), None)
+
+        return resume.fetch_rest(ask, target.written, target.take, PACKAGE_LIMIT)
 
 
 class _Target:
@@ -203,7 +221,7 @@ class _Target:
     def __init__(self, create: Callable[..., BinaryIO], remove: Callable[[str], None], path: str) -> None:
         self._create = create
         self._remove = remove
-        self._path = path
+        self.path = path
         self._stream: BinaryIO | None = None
         self.written = 0
 
@@ -215,9 +233,9 @@ class _Target:
 
     def begin(self) -> None:
         self.end()
-        self._remove(self._path)
+        self._remove(self.path)
         self.written = 0
-        self._stream = self._create(self._path, 0o600)
+        self._stream = self._create(self.path, 0o600)
 
     def take(self, piece: bytes) -> None:
         assert self._stream is not None

@@ -1,22 +1,24 @@
 """Going on with a download that was cut: the rest is asked for in ranges (fabric.md 5.6).
 
-Only of storage itself, which answers ranges; the host plugin is not known to. Odd: the first part has no tag to hold the
-rest against, because its answer never came to an end; a document that changed in between is found out by its checksums when
-it is unpacked. Whatever else is unexpected means beginning anew.
+Storage itself answers ranges. Whether the host plugin passes one on is not known, so it is asked; what it answers shows.
+Where one channel ends in mid-file the other one goes on from there. Odd: the first part has no tag to hold the rest against,
+because its answer never came to an end; a document that changed in between is found out by its checksums when it is
+unpacked. Whatever else is unexpected means beginning anew.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from waagent.fabric.exchange import Exchange
-from waagent.model.failure import ExchangeFailure
-from waagent.system.port import Request
+from waagent.model.failure import HttpFailure
+from waagent.system.port import Response
 
 WORTH = 1024 * 1024
 """Bytes that must have come: for less, another request for everything is as good."""
 PIECE = 2 * 1024 * 1024
+LIMIT = PIECE + 64 * 1024
+"""Bytes of an answer: who does not know ranges sends everything, of which no more than this is read."""
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 
 
@@ -24,18 +26,20 @@ class Cut(Exception):
     """A download broke off after enough of it had come to go on from there."""
 
 
-def fetch_rest(exchange: Exchange, uri: str, done: int, take: Callable[[bytes], object], limit: int) -> bool:
+def fetch_rest(ask: Callable[[Mapping[str, str]], Response], done: int, take: Callable[[bytes], object], limit: int) -> bool:
     """Give what follows the first ``done`` bytes to ``take``. False: it cannot be had in ranges, begin anew.
 
-    Errors: what ``take`` raises.
+    ``ask`` sends one request with more headers. Errors: ``ExchangeFailure`` when the channel failed, with everything that
+    came until then taken; what ``take`` raises.
     """
     known: tuple[str | None, int] | None = None
     while known is None or done < known[1]:
-        headers = {"Range": f"bytes={done}-{done + PIECE - 1}"}
         try:
-            answer = exchange.send("package range", Request("GET", uri, headers, limit=2 * PIECE, proxied=True))
-        except ExchangeFailure:
-            return False
+            answer = ask({"Range": f"bytes={done}-{done + PIECE - 1}"})
+        except HttpFailure as failure:
+            if failure.kind == "too-large":
+                return False
+            raise
         found = _RANGE.fullmatch(answer.headers.get("content-range", "").strip())
         if answer.status != 206 or found is None or int(found[1]) != done or not answer.body:
             return False
