@@ -103,7 +103,7 @@ class Firewall:
         """By firewalld where that has a say over the tool, else by a unit; without systemd by the agent alone."""
         if not isinstance(tool, Nftables) and firewalld.runs(self.system):
             apply(self.system, firewalld.keep(sought, firewalld.permanent(self.system, sought)))
-            apply(self.system, network_setup.forget(self.guest, self.paths.network_setup))
+            apply(self.system, firewall.forget_boot(self.system, self.guest, self.paths))
             return
         self._forget_permanent(sought)
         if self.system.files.exists(network_setup.SYSTEMD):
@@ -111,7 +111,7 @@ class Firewall:
 
     def forget_boot(self, sought: Wanted) -> None:
         self._forget_permanent(sought)
-        apply(self.system, network_setup.forget(self.guest, self.paths.network_setup))
+        apply(self.system, firewall.forget_boot(self.system, self.guest, self.paths))
 
     def _forget_permanent(self, sought: Wanted) -> None:
         kept = firewalld.permanent(self.system, sought)
@@ -128,7 +128,7 @@ class Firewall:
                 return
             except SystemFailure:
                 if place == places[-1]:
-                    apply(self.system, network_setup.forget(self.guest, self.paths.network_setup))
+                    apply(self.system, firewall.forget_boot(self.system, self.guest, self.paths))
                     raise
 
     def _look(self, sought: Wanted, *, guarded: bool) -> reach.Reach:
@@ -172,10 +172,17 @@ class Duty:
         self._tool = tool
         apply(self._system, firewall.others(self._system, tool, sought))
         apply(self._system, firewall.remember(steps.paths, sought.address))
-        steps.keep_at_boot(tool, sought)
+        self._keep_at_boot(tool, sought)
         what = "are in place already" if found else "are in place again" if self._settled == sought.address else "are in place"
         self._settled = sought.address
         self._voice.say(f"the rules of {tool.name} that keep {sought.address} for root {what}", success=True)
+
+    def _keep_at_boot(self, tool: Tool, sought: Wanted) -> None:
+        """What cannot be kept for the next boot holds until then."""
+        try:
+            self._steps.keep_at_boot(tool, sought)
+        except Failure as failure:
+            self._voice.say(f"the rules that keep the wire server for root will not be set at boot: {failure}", success=False)
 
     def _observed(self, sought: Wanted) -> tuple[Tool, Seen]:
         if self._tool is not None:

@@ -79,8 +79,13 @@ def withdrawal(system: System, guest: Guest, paths: Paths) -> Plan:
     kept = firewalld.permanent(system, sought)
     if kept.state is not State.NONE:
         actions += (*firewalld.forget(kept, running=firewalld.runs(system)), *firewalld.sweep(system, sought))
-    files = (*network_setup.forget(guest, paths.network_setup), *forget(paths))
+    files = (*forget_boot(system, guest, paths), *forget(paths))
     return (*actions, *(one for one in files if isinstance(one, Remove) and system.files.facts(one.path) is not None))
+
+
+def forget_boot(system: System, guest: Guest, paths: Paths) -> Plan:
+    """No unit and no script any more."""
+    return network_setup.forget(guest, paths.network_setup, system.files.names(network_setup.WANTS))
 
 
 def rules_withdrawal(system: System, sought: Wanted) -> Plan:

@@ -11,9 +11,11 @@ import re
 
 from waagent.guest.profile import Guest
 from waagent.guest.rules import Wanted
-from waagent.system.action import Plan, Remove, Symlink, WriteFile
+from waagent.system.action import MakeDirectory, Plan, Remove, Symlink, WriteFile
 
 ADMIN_UNITS = "/etc/systemd/system"
+WANTS = f"{ADMIN_UNITS}/network.target.wants"
+"""Links to what network.target wants; systemd makes the directory with the first and takes it away with the last."""
 SYSTEMD = "/run/systemd/system"
 VERSION = "1.4"
 _LOADERS = "nftables.service iptables.service netfilter-persistent.service ufw.service"
@@ -78,6 +80,7 @@ def keep(guest: Guest, script: str, command: tuple[str, ...], wanted: Wanted, *,
         WriteFile(script, script_text(command, wanted.address).encode(), mode=0o600, why=why),
         WriteFile(path, unit(script, command[0]).encode(), mode=0o644, why=why),
         *others,
+        MakeDirectory(WANTS, why=why),
         Symlink(_link(guest), path, why=why),
     )
 
@@ -87,9 +90,11 @@ def places(guest: Guest, *, ostree: bool) -> tuple[str, ...]:
     return (ADMIN_UNITS,) if ostree else tuple(dict.fromkeys((guest.unit_directory, ADMIN_UNITS)))
 
 
-def forget(guest: Guest, script: str) -> Plan:
+def forget(guest: Guest, script: str, wants: tuple[str, ...]) -> Plan:
+    """``wants``: what is in the directory of links; it goes too when nobody else's link is there."""
     why = "set no rules at boot"
-    return (Remove(_link(guest), why=why), *(Remove(path, why=why) for path in _files(guest)), Remove(script, why=why))
+    link = WANTS if wants == (unit_name(guest),) else _link(guest)
+    return (Remove(link, why=why), *(Remove(path, why=why) for path in _files(guest)), Remove(script, why=why))
 
 
 def _files(guest: Guest) -> tuple[str, ...]:
@@ -101,4 +106,4 @@ def traces(guest: Guest, script: str) -> tuple[str, ...]:
 
 
 def _link(guest: Guest) -> str:
-    return f"{ADMIN_UNITS}/network.target.wants/{unit_name(guest)}"
+    return f"{WANTS}/{unit_name(guest)}"
