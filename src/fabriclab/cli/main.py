@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     _choose_guest(run)
     run.add_argument("--json", type=Path, metavar="FILE", help="write the result, the timeline and the journal there")
     run.add_argument("--keep", action="store_true", help="keep what the guest wrote and the journal, and say where")
+    run.add_argument("--count", type=_from(1, int), metavar="N", help="so many guests at a time (default: the scenario's)")
     run.add_argument(
         "--seed", type=int, metavar="N", help="add random faults, the same for the same seed; shrink them when it fails"
     )
@@ -120,7 +121,9 @@ def _run(options: argparse.Namespace) -> int:
     from fabriclab.cli.run import run
 
     used = _adapter(options, options.agent)
-    return run(options.scenario, used, options.json, keep=options.keep, seed=options.seed, faults=options.faults)
+    return run(
+        options.scenario, used, options.json, keep=options.keep, seed=options.seed, faults=options.faults, count=options.count
+    )
 
 
 def _up(options: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -13,15 +14,23 @@ from fabriclab.guests import assemble
 from fabriclab.guests.adapter import Adapter
 from fabriclab.journal import lines
 from fabriclab.journal.journal import Journal
-from fabriclab.scenario import document, execution, storms
+from fabriclab.scenario import document, execution, fleet, storms
 from fabriclab.scenario.document import Scenario
 
 
 def run(
-    scenario: str, used: Adapter, output: Path | None, *, keep: bool, seed: int | None = None, faults: int = storms.COUNT
+    scenario: str,
+    used: Adapter,
+    output: Path | None,
+    *,
+    keep: bool,
+    seed: int | None = None,
+    faults: int = storms.COUNT,
+    count: int | None = None,
 ) -> int:
     """Runs it and tells what happened; 0 when everything expected held. `output`: a file for the result as JSON.
 
+    `count`: so many guests at a time, in place of the scenario's.
     `seed`: with so many random faults; when that does not hold, the few that matter are sought and written to a file.
     """
     plain = document.find(scenario)
@@ -33,6 +42,8 @@ def run(
         console.print(Text(f"seed {seed}:{storms.text(tables)}"), soft_wrap=True)
     if wanted.about:
         console.print(f"[bold]{wanted.name}[/bold]: {wanted.about}", soft_wrap=True)
+    if (count or wanted.count) > 1:
+        return _several(console, wanted, used, output, count or wanted.count)
     journal = Journal()
     with Live(console) as live:
         live.wait_for(f"making the lab for agent {used.name}")
@@ -44,6 +55,33 @@ def run(
     if not result.ok and tables:
         _shrink(console, plain, used, tables, seed)
     return 0 if result.ok else 1
+
+
+def _several(console: Console, wanted: Scenario, used: Adapter, output: Path | None, count: int) -> int:
+    """Several guests at a time: the timeline names each by its number, and each has a line in the end."""
+    journals = [Journal() for _ in range(count)]
+    with Live(console) as live:
+        results = fleet.execute_all(
+            wanted,
+            used,
+            journals,
+            lambda number, event: live.tell(replace(event, text=f"[{number}] {event.text}")),
+            live.wait_for,
+        )
+    for number, result in enumerate(results):
+        failed = [verdict for verdict in result.verdicts if not verdict.held]
+        said = "all held" if result.ok else f"{len(failed)} did not hold"
+        console.print(f"guest {number}: {len(result.verdicts)} expectations, {said}, {result.seconds:.1f} s", highlight=False)
+        for verdict in failed:
+            console.print(Text(f"  NOT {verdict.text}: {verdict.detail}", "red"), soft_wrap=True)
+    if output is not None:
+        guests = [
+            {**result.document(), "journal": [json.loads(lines.render(entry)) for entry in journal.entries()]}
+            for result, journal in zip(results, journals, strict=True)
+        ]
+        document_ = {"ok": all(result.ok for result in results), "guests": guests}
+        output.write_text(json.dumps(document_, indent=1, ensure_ascii=False) + "\n")
+    return 0 if all(result.ok for result in results) else 1
 
 
 def _shrink(console: Console, plain: Scenario, used: Adapter, tables: list[storms.FaultTable], seed: int | None) -> None:

@@ -22,6 +22,7 @@ from fabriclab.world.values import Identity, World
 LIBRARY = Path(__file__).parent / "library"
 MEDIUM = "medium"  # the step that puts a delayed DVD into the drive
 MEBIBYTE = 1 << 20
+MOST_GUESTS = 64
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class MachinePart:
     resource_disk: int = 0
     disks: tuple[Drive, ...] = ()
     packages: tuple[str, ...] = ()
+    second_card: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Scenario:
     expectations: tuple[Expectation, ...] = ()
     lasts: float = 0.0
     starts_agent: bool = True
+    count: int = 1
+    """How many guests at a time (fleet.py)."""
 
     @property
     def identity(self) -> Identity:
@@ -111,7 +115,10 @@ def parse(top: Table, path: Path) -> Scenario:
         expectations=tuple(expectations.parse(part, number) for number, part in enumerate(top.tables("expect"), 1)),
         lasts=top.seconds("lasts", 0.0),
         starts_agent=top.flag("starts_agent", True),
+        count=top.whole("count", 1),
     )
+    if not 1 <= scenario.count <= MOST_GUESTS:
+        top.wrong("count", f"{scenario.count} is not from 1 to {MOST_GUESTS}")
     top.finish()
     if first.delay:
         late = Step(InsertMedium(first), MEDIUM, START, first.delay)
@@ -129,8 +136,9 @@ def _machine(part: Table) -> MachinePart:
         routes=part.texts("routes", FABRIC_ROUTES),
         files=part.words("files"),
         resource_disk=part.whole("resource_disk_mib", 0) * MEBIBYTE,
-        packages=part.texts("packages"),
         disks=tuple(_disk(one) for one in part.tables("disk")),
+        packages=part.texts("packages"),
+        second_card=part.maybe_text("second_card"),
     )
     for name in machine.files:
         if not name.startswith("/"):
@@ -139,14 +147,14 @@ def _machine(part: Table) -> MachinePart:
     return machine
 
 
-def _fabric(part: Table) -> World:
-    """The keys are the fields of the world; `switches` are checked by their own table."""
 def _disk(part: Table) -> Drive:
     drive = disks.parse(part)
     part.finish()
     return drive
 
 
+def _fabric(part: Table) -> World:
+    """The keys are the fields of the world; `switches` are checked by their own table."""
     switches = World().switches
     for name, value in part.plain("switches").items():
         try:

@@ -1,0 +1,75 @@
+"""Several guests of one scenario at a time, each with an identity of its own.
+
+Each is alone with its host, as VMs on Azure are: the fabric's addresses are the same for all, and each finds only its own goal
+state there. They share the scenario, the machine's processors, and nothing else.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
+from functools import reduce
+from ipaddress import IPv4Address
+
+from fabriclab.guests.adapter import Adapter
+from fabriclab.journal.journal import Journal
+from fabriclab.scenario.document import MachinePart, Scenario
+from fabriclab.scenario.execution import execute
+from fabriclab.scenario.expected import What
+from fabriclab.scenario.outcome import Result, TimelineEvent
+
+Tell = Callable[[int, TimelineEvent], None]
+
+
+def member(scenario: Scenario, number: int) -> Scenario:
+    """The scenario of the guest with this number, from 0; the first one is the scenario as it is."""
+    if not number:
+        return scenario
+    was = scenario.identity
+    address = str(IPv4Address(was.private_address) + number)
+    octets = [int(part, 16) for part in was.mac.split(":")]
+    tail = (int.from_bytes(bytes(octets[3:]), "big") + number) % (1 << 24)
+    identity = replace(
+        was,
+        vm_id=_other(was.vm_id, number),
+        vm_name=f"{was.vm_name}-{number}",
+        container_id=_other(was.container_id, number),
+        private_address=address,
+        mac=":".join(f"{part:02x}" for part in [*octets[:3], *tail.to_bytes(3, "big")]),
+    )
+    machine = scenario.machine
+    if machine.address == MachinePart.address:
+        machine = replace(machine, address=f"{address}/{was.prefix}")
+    known = {was.vm_id: identity.vm_id, was.vm_name: identity.vm_name, was.container_id: identity.container_id}
+    expectations = tuple(replace(one, what=_renamed(one.what, known)) for one in scenario.expectations)
+    fabric = replace(scenario.fabric, identity=identity)
+    return replace(scenario, fabric=fabric, machine=machine, expectations=expectations)
+
+
+def execute_all(
+    scenario: Scenario, adapter: Adapter, journals: list[Journal], tell: Tell, wait_for: Callable[[str], None]
+) -> tuple[Result, ...]:
+    """A guest for each journal, all at once. Raises what `execute` raises, when all have ended."""
+
+    def one(number: int) -> Result:
+        return execute(
+            member(scenario, number), adapter, journals[number], lambda event: tell(number, event), lambda text: None
+        )
+
+    wait_for(f"{len(journals)} guests run")
+    with ThreadPoolExecutor(len(journals)) as pool:
+        return tuple(pool.map(one, range(len(journals))))
+
+
+def _renamed(what: What, known: Mapping[str, str]) -> What:
+    """An expectation that names the first guest's identity, for another guest."""
+    changes = {}
+    for one in fields(what):
+        value = getattr(what, one.name)
+        if isinstance(value, str):
+            changes[one.name] = reduce(lambda text, name: text.replace(name, known[name]), known, value)
+    return replace(what, **changes)  # type: ignore[arg-type]
+
+
+def _other(identifier: str, number: int) -> str:
+    return str(uuid.uuid5(uuid.UUID(identifier), str(number)))
