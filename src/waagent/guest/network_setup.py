@@ -90,7 +90,7 @@ def places(guest: Guest, *, ostree: bool) -> tuple[str, ...]:
     return (ADMIN_UNITS,) if ostree else tuple(dict.fromkeys((guest.unit_directory, ADMIN_UNITS)))
 
 
-def forget(guest: Guest, script: str, wants: tuple[str, ...]) -> Plan:
+def forget(guest: Guest, script: str, wants: tuple[str, ...] = ()) -> Plan:
     """``wants``: what is in the directory of links; it goes too when nobody else's link is there."""
     why = "set no rules at boot"
     link = WANTS if wants == (unit_name(guest),) else _link(guest)

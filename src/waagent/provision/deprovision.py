@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
-from waagent.guest import accounts, dhcp, hostname, network, selinux, services, sudo
+from waagent.guest import accounts, dhcp, firewall, hostname, network, network_setup, selinux, services, sudo
 from waagent.guest.accounts import Account
 from waagent.guest.dhcp import DhcpFacts
 from waagent.guest.profile import Guest, ResolvConf
@@ -60,7 +60,8 @@ class DeprovisionFacts:
     dhcp: DhcpFacts = field(default_factory=DhcpFacts)
     tools: frozenset[str] = frozenset()
     password_file_empty: bool = False
-    ostree: bool = False
+    packet_filter: Plan = ()
+    """What takes away the rules that keep the wire server for root, as far as there are any."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def observe(system: System, guest: Guest, config: Config, paths: Paths) -> Depro
         dhcp=replace(dhcp.observe(system, guest, network.primary_interface(system, guest)), connection=None),
         tools=frozenset(tool for tool in ("hostnamectl", "getenforce", "restorecon") if system.commands.find(tool)),
         password_file_empty=not (_text(system, config.os.password_path) or "").strip(),
-        ostree=system.files.exists("/run/ostree-booted"),
+        packet_filter=firewall.withdrawal(system, guest, paths) if firewall.has_traces(system, guest, paths) else (),
     )
 
 
@@ -103,6 +104,7 @@ def plan(config: Config, guest: Guest, paths: Paths, facts: DeprovisionFacts, *,
     name = guest.service_name
     parts = (
         (f"The {name} service will be stopped.", services.control(guest, "stop")),
+        ("", facts.packet_filter),
         _host_keys(config),
         ("Cached DHCP leases will be deleted.", leases()),
         ("", _host_name(guest, facts)),
@@ -114,7 +116,7 @@ def plan(config: Config, guest: Guest, paths: Paths, facts: DeprovisionFacts, *,
         ),
         ("", _files(guest, paths)),
         _resolv_conf(guest, facts),
-        ("", units(guest, paths, facts.ostree)),
+        ("", units(guest, paths)),
         _machine_id(guest),
     )
     warnings = tuple(f"WARNING! {text}" for text, _ in parts if text)
@@ -157,7 +159,7 @@ def leftovers(
     return tuple(found)
 
 
-def changed_id_plan(guest: Guest, paths: Paths, names: tuple[str, ...], *, ostree: bool = False) -> Plan:
+def changed_id_plan(guest: Guest, paths: Paths, names: tuple[str, ...]) -> Plan:
     """The clean-up of a clone whose VM id changed (guest.md 3.5); ``names``: the entries of the state directory.
 
     It takes no user, no host key, no log and no /etc/resolv.conf away.
@@ -168,7 +170,7 @@ def changed_id_plan(guest: Guest, paths: Paths, names: tuple[str, ...], *, ostre
         *leases(),
         *(Remove(f"{paths.lib}/{name}", why=why) for name in IDENTITY_FILES),
         *(Remove(f"{paths.lib}/{name}/{state}", why=why) for name in extensions for state in EXTENSION_STATE),
-        *units(guest, paths, ostree),
+        *units(guest, paths),
     )
 
 
@@ -180,14 +182,12 @@ def leases() -> Plan:
     )
 
 
-def units(guest: Guest, paths: Paths, ostree: bool = False) -> Plan:
+def units(guest: Guest, paths: Paths) -> Plan:
     """The units and drop-ins that an agent leaves beside the package's own."""
     why = "drop what the agent added to systemd"
     directory, name = guest.unit_directory, guest.service_name
-    setup_in = "/etc/systemd/system" if ostree else directory
     return (
-        Remove(f"{setup_in}/{name}-network-setup.service", why=why),
-        Remove(f"{paths.lib}/waagent-network-setup.py", why=why),
+        *network_setup.forget(guest, paths.network_setup),
         *(Remove(f"{directory}/{name}.service.d/{drop_in}", why=why) for drop_in in DROP_INS),
         Remove(f"{directory}/azure-walinuxagent-logcollector.slice", why=why),
     )
