@@ -26,8 +26,15 @@ class Awaited:
     def happened(self) -> None:
         self._done.set()
 
-    def wait(self) -> None:
-        """Until it has happened, which may have been before. Errors: ``ProvisionFailure`` when the program ends first."""
+    def wait(self, patience: float | None = None) -> bool:
+        """Until it has happened, which may have been before; False when it has not within so many seconds.
+
+        Errors: ``ProvisionFailure`` when the program ends first.
+        """
+        end = None if patience is None else self._clock.monotonic() + patience
         while not self._done.wait(GLANCE):
+            if end is not None and self._clock.monotonic() >= end:
+                return False
             if not self._clock.pause(0.0):
                 raise ProvisionFailure(f"stopped while waiting for {self._what}")
+        return True

@@ -6,14 +6,15 @@ file. The rooms of the disk are imported only where ``ResourceDisk.Format`` is y
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from waagent.daemon.agent import Agent
+from waagent.daemon.awaited import Awaited
 from waagent.guest.profile import DiskTool
 from waagent.model.event import Operation
-from waagent.model.failure import Failure
+from waagent.model.failure import Failure, ProvisionFailure
 
 if TYPE_CHECKING:
     from waagent.resourcedisk.run import Outcome
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 LANE = "disk"
 PATIENCE = 900.0
 """Seconds that somebody waits at most for the mount; a very large disk may take its time, and goes on after it."""
-GLANCE = 0.5
 EVENT = "ActivateResourceDisk"
 
 
@@ -37,7 +37,7 @@ class ResourceDisk:
         self._agent = agent
         self._errand = errand
         self._tell = tell
-        self._settled = threading.Event()
+        self._settled = Awaited(agent.system.clock, "the temporary disk")
         self._begun = False
 
     def begin(self) -> None:
@@ -48,14 +48,11 @@ class ResourceDisk:
 
     def wait(self) -> None:
         """Until the disk is mounted or cannot be; at once where it is not ours to mount, and when the program ends."""
-        if not self._begun or self._settled.is_set():
+        if not self._begun:
             return
-        clock = self._agent.system.clock
-        end = clock.monotonic() + PATIENCE
-        self._agent.system.log.info("waiting for the temporary disk")
-        while not self._settled.wait(GLANCE) and clock.monotonic() < end:
-            if not clock.pause(0.0):
-                return
+        with suppress(ProvisionFailure):
+            if not self._settled.wait(PATIENCE):
+                self._agent.system.log.warning(f"the temporary disk is not mounted after {PATIENCE:g} s: nothing waits longer")
 
     # -- the disk lane
 
@@ -70,7 +67,7 @@ class ResourceDisk:
             self._complain(str(error), started)
             raise
         finally:
-            self._settled.set()
+            self._settled.happened()
         if settings.enable_swap:
             self._errand(LANE, lambda: self._swap(outcome))
 

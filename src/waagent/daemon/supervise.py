@@ -201,7 +201,8 @@ class Daemon:
             self._outbox.tell,
             begin_search,
             self._first_goal_state,
-            lambda work: self.scheduler.errand("keys", work),
+            lambda work: self.scheduler.errand("machine", work),
+            self._environment.await_disk,
         )
 
     def _go_on(self, azure: bool) -> None:

@@ -84,7 +84,7 @@ def carry_out(system: System, name: str, decision: Decision) -> None:
     apply(system, decision.prepare)
     apply(system, decision.table)
     if decision.target:
-        _await_node(system, decision.target)
+        _await_node(system, decision)
         apply(system, decision.format)
         _mount(system, decision)
     apply(system, decision.finish)
@@ -98,7 +98,7 @@ def _mount(system: System, decision: Decision) -> None:
     if failure is not None:
         system.log.warning(f"{decision.target} cannot be mounted yet: {told(failure)}")
         apply(system, decision.reread)
-        _await_node(system, decision.target)
+        _await_node(system, decision)
         failure = _try(system, decision.mount)
     if failure is not None and decision.last_resort:
         apply(system, decision.last_resort)
@@ -122,16 +122,36 @@ def _try(system: System, ways: tuple[Run, ...]) -> CommandFailure | None:
     return last
 
 
-def _await_node(system: System, path: str) -> None:
-    """Until the kernel or udev has made the node. Errors: ``SystemFailure`` when it does not come in time."""
-    if system.files.exists(path):
-        return
-    end = system.clock.monotonic() + block.NODE_PATIENCE
+def _await_node(system: System, decision: Decision) -> None:
+    """Until the kernel or udev has made the node, and it leads to a device. Errors: ``SystemFailure`` when it does not in time.
+
+    Tools that change a table have the kernel read it, which takes nodes away and brings them back (trap 31). Where that came
+    to nothing the kernel is asked once more.
+    """
+    path, clock = decision.target, system.clock
+    begun = clock.monotonic()
+    again = decision.reread
     with closing(system.files.watch(("/dev",), writes=False)) as watch:
-        while not system.files.exists(path):
-            left = end - system.clock.monotonic()
+        while not _is_there(system, path):
+            waited = clock.monotonic() - begun
+            if again and waited >= block.NODE_PATIENCE / 5:
+                apply(system, again)
+                again = ()
+                continue
+            left = (block.NODE_PATIENCE / 5 if again else block.NODE_PATIENCE) - waited
             if left <= 0 or not watch.wait(left):
                 raise SystemFailure(f"{path} has not appeared within {block.NODE_PATIENCE:g} s")
+
+
+def _is_there(system: System, path: str) -> bool:
+    """A node may outlive its device for a moment."""
+    if not system.files.exists(path):
+        return False
+    try:
+        system.files.open(path).close()
+    except SystemFailure:
+        return False
+    return True
 
 
 def _await_formatter(system: System, device: str) -> None:
