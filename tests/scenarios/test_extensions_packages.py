@@ -17,6 +17,7 @@ from fabriclab.faults.rule import Rule
 from fabriclab.samples import hostile
 from fabriclab.scenario import hearing
 from fabriclab.world.addresses import blob
+from fabriclab.world.events import SetSwitch
 from fabriclab.world.extension import Package
 from scenarios import labs
 from scenarios.extensions.stage import LIBRARY, Stage, brief, one, packed, staged
@@ -87,18 +88,47 @@ def test_a_download_that_is_cut_is_begun_anew(stage: Stage) -> None:
     assert brief(stage.part("Pack.Cut")) == ("Ready", 0, "success", 0)
 
 
+def ranges(stage: Stage, after: int, service: str, name: str) -> list[str | None]:
+    """Which parts of a package this service was asked for, None for the whole."""
+    found = []
+    for entry in stage.lab.journal.since(after):
+        if entry.service == service and entry.exchange is not None:
+            headers = {key.lower(): text for key, text in entry.exchange.request_headers}
+            if f"/{name}__" in entry.exchange.target + headers.get("x-ms-artifact-location", ""):
+                found.append(headers.get("range"))
+    return found
+
+
+def part(first: int) -> str:
+    return f"bytes={first}-{first + 2 * 1024 * 1024 - 1}"
+
+
 def test_a_large_download_that_is_cut_goes_on_where_it_was(stage: Stage) -> None:
     stage.lab.fabric.inject(Rule(Truncate(after=3_000_000), service="blob", path="*Pack.Long__*", first=1))
     stage.package("Pack.Long", files={"payload": os.urandom(6_000_000)})
     mark = stage.lab.journal.last
     stage.publish(one("Pack.Long"))
     assert brief(stage.part("Pack.Long")) == ("Ready", 0, "success", 0)
-    entries = [entry.exchange for entry in stage.lab.journal.since(mark) if entry.exchange]
-    ranges = [dict(each.request_headers) for each in entries if "/Pack.Long__" in each.target]
-    asked_for = [{name.lower(): text for name, text in headers.items()}.get("range") for headers in ranges]
-    assert asked_for[0] is None
-    assert asked_for[1] == f"bytes=3000000-{3_000_000 + 2 * 1024 * 1024 - 1}"
+    asked_for = ranges(stage, mark, "blob", "Pack.Long")
+    assert asked_for[:2] == [None, part(3_000_000)]
     assert None not in asked_for[1:]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["the plugin knows ranges", "it does not"])
+def test_where_storage_ends_in_mid_file_the_host_goes_on(stage: Stage, known: bool) -> None:
+    name = f"Pack.Other{known}"
+    stage.lab.fabric.apply(SetSwitch("plugin_ranges", known))
+    stage.lab.fabric.inject(Rule(Truncate(after=3_000_000), service="blob", path=f"*{name}__*", first=1))
+    stage.lab.fabric.inject(Rule(Status(404), service="blob", path=f"*{name}__*"))
+    stage.restart()  # which channel comes first is remembered
+    stage.package(name, files={"payload": os.urandom(6_000_000)})
+    mark = stage.lab.journal.last
+    stage.publish(one(name))
+    assert brief(stage.part(name)) == ("Ready", 0, "success", 0)
+    assert set(ranges(stage, mark, "blob", name)) == {None, part(3_000_000)}
+    of_host = ranges(stage, mark, "hostplugin", name)
+    assert of_host[0] == part(3_000_000)
+    assert (None in of_host) is not known
 
 
 def test_a_package_from_nowhere_is_1001_and_installed_by_the_next_goal_state(stage: Stage) -> None:

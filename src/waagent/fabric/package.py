@@ -11,6 +11,7 @@ import enum
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import TracebackType
 from typing import BinaryIO
 
 from waagent.codec import version_list
@@ -114,10 +115,8 @@ class Packages:
                 self._fill(target, what, self._sender(uri, route, manifest_uri, fast_track))
 
             try:
-                try:
+                with target:
                     self._either(uri, fill)
-                finally:
-                    target.end()
                 accept(destination)
             except Failure:
                 self._system.files.remove(destination)
@@ -188,11 +187,8 @@ class Packages:
 
     def _fill(self, target: _Target, what: str, send: _Sender) -> None:
         """Fetch a package by one channel, from where the other one ended, if it did."""
-        try:
-            if target.written < resume.WORTH or not self._rest(target, what, send):
-                self._whole(target, what, send)
-        except OSError as error:
-            raise SystemFailure(f"{target.path}: {error.strerror or error}") from error
+        if target.written < resume.WORTH or not self._rest(target, what, send):
+            self._whole(target, what, send)
 
     def _whole(self, target: _Target, what: str, send: _Sender) -> None:
         request = Request("GET", "", sink=target.take, limit=PACKAGE_LIMIT)
@@ -208,6 +204,7 @@ class Packages:
 
     def _rest(self, target: _Target, what: str, send: _Sender) -> bool:
         self._system.log.verbose(f"{what}: goes on after {target.written} bytes")
+        target.go_on()
 
         def ask(headers: Mapping[str, str]) -> Response:
             return send("package range", Request("GET", "", headers, limit=resume.LIMIT), None)
@@ -216,33 +213,60 @@ class Packages:
 
 
 class _Target:
-    """The file a download goes to; ``begin`` starts it anew before each attempt."""
+    """The file a download goes to; ``begin`` starts it anew before each attempt, but only once a byte of that comes:
+    until then what another attempt has left is worth something."""
 
     def __init__(self, create: Callable[..., BinaryIO], remove: Callable[[str], None], path: str) -> None:
         self._create = create
         self._remove = remove
-        self.path = path
+        self._path = path
         self._stream: BinaryIO | None = None
+        self._fresh = True
         self.written = 0
 
     def begin_unless_worth(self) -> None:
         """Errors: ``resume.Cut`` when there is enough to go on from."""
-        if self.written >= resume.WORTH:
+        if self.written >= resume.WORTH and not self._fresh:
             raise resume.Cut
         self.begin()
 
     def begin(self) -> None:
-        self.end()
-        self._remove(self.path)
-        self.written = 0
-        self._stream = self._create(self.path, 0o600)
+        self._fresh = True
 
     def take(self, piece: bytes) -> None:
+        """Errors: ``OSError``, ``SystemFailure``."""
+        if self._fresh or self._stream is None:
+            self._open()
         assert self._stream is not None
         self._stream.write(piece)
         self.written += len(piece)
 
-    def end(self) -> None:
+    def go_on(self) -> None:
+        """What comes now follows what is there."""
+        self._fresh = self._stream is None
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Errors: ``SystemFailure`` in place of the disk's own."""
+        try:
+            if self._fresh and error is None:
+                self._open()
+            self._close()
+        except OSError as failed:
+            error = error or failed
+        if isinstance(error, OSError):
+            raise SystemFailure(f"{self._path}: {error.strerror or error}") from error
+
+    def _open(self) -> None:
+        self._close()
+        self._remove(self._path)
+        self.written = 0
+        self._stream = self._create(self._path, 0o600)
+        self._fresh = False
+
+    def _close(self) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
