@@ -57,6 +57,7 @@ WORLD = World(
         AgentFamily("Prod", version="9.9.9.10", version_from_rsm=True, enabled_for_rsm_upgrades=True),
         AgentFamily("Test"),
     ),
+    probe_port=16001,
     switches=Switches(health_probe=True),
     jit_users=(JitUser("jit", "secret", "Fri, 02 Jan 2026 12:00:00 UTC"),),
 )

@@ -25,7 +25,9 @@ def render(world: World, authority: str = AUTHORITY) -> bytes:
     machine = child(root, "Machine")
     child(machine, "ExpectedState", world.switches.expected_state)
     child(machine, "StopRolesDeadlineHint", "300000")
-    child(child(machine, "LBProbePorts"), "Port", "16001")
+    ports = child(machine, "LBProbePorts")
+    if world.probe_port is not None:
+        child(ports, "Port", str(world.probe_port))
     child(machine, "ExpectHealthReport", "FALSE")
     container = child(root, "Container")
     child(container, "ContainerId", world.identity.container_id)

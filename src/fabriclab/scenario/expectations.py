@@ -161,6 +161,10 @@ def _login(table: Table) -> What:
     )
 
 
+def _probe(table: Table) -> What:
+    return expected.Probe(table.whole("probe", 0), table.flag("refused", False))
+
+
 def _tree(table: Table) -> What:
     return expected.Tree(
         only=table.texts("only_changed") if "only_changed" in table else None,
@@ -214,6 +218,7 @@ READERS: dict[str, Callable[[Table], What]] = {
     "agent": _agent,
     "command": _command,
     "login": _login,
+    "probe": _probe,
     "only_changed": _tree,
     "changed": _tree,
 }

@@ -247,6 +247,17 @@ class Login:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """A load balancer's GET from the fabric's side is answered 200, or `refused`: nothing listens there."""
+
+    port: int
+    refused: bool = False
+
+    def sentence(self) -> str:
+        return f"a probe of port {self.port} is {'refused' if self.refused else 'answered 200 OK'}"
+
+
+@dataclass(frozen=True)
 class Tree:
     """Every change of the guest's tree fits one of `only` (globs; `**` crosses directories); each of `among` changed."""
 
@@ -260,7 +271,7 @@ class Tree:
 
 
 OfJournal = Health | Handler | GoalState | Requests | Logs
-What = OfJournal | File | User | Hostname | Process | Agent | Command | Tree | Login
+What = OfJournal | File | User | Hostname | Process | Agent | Command | Tree | Login | Probe
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from inotify), so the runner looks again in short turns while one of these does 
 import re
 from collections.abc import Iterable
 
+from fabriclab.guests import probe as probing
 from fabriclab.guests.diff import Change
 from fabriclab.guests.login import KeyPair, log_in
 from fabriclab.guests.process import Completed, GuestTimeout
 from fabriclab.guests.sandbox import Sandbox
-from fabriclab.scenario.expected import Command, File, Hostname, Login, Process, Tree, User
+from fabriclab.scenario.expected import Command, File, Hostname, Login, Probe, Process, Tree, User
 from fabriclab.scenario.hearing import Seen
 
 SHOWN = 6  # unexpected changes that are named one by one
@@ -57,6 +58,18 @@ def knock(what: Login, guest: Sandbox, key: KeyPair | None, password: str | None
     if done.status == 255:
         return Seen(False, done.errors.strip() or "no log-in")
     return Seen(done.ok and _prints(done, what.prints), _ended(done))
+
+
+def probe(what: Probe, guest: Sandbox) -> Seen:
+    """A load balancer's GET."""
+    address = (guest.machine.address or "").partition("/")[0] or "10.77.0.4"
+    try:
+        answer = probing.probe(guest.namespace, address, what.port)
+    except OSError as problem:
+        return Seen(False, str(problem))
+    if answer is None:
+        return Seen(what.refused, "nothing listens")
+    return Seen(not what.refused and answer.startswith("HTTP/1.1 200 OK\r\n"), answer.partition("\r\n")[0] or "no answer")
 
 
 def start_sshd(guest: Sandbox) -> Completed:

@@ -22,6 +22,7 @@ from fabriclab.scenario.expected import (
     Health,
     Login,
     Logs,
+    Probe,
     Requests,
     Tree,
 )
@@ -173,6 +174,8 @@ class Runner:
                 said = f"ssh log-in as {what.user} by {what.by}: {'as expected' if seen.held else 'not as expected'}"
                 self._journal.add("guest", said, who=LAB)
                 return seen
+            if isinstance(what, Probe):
+                return inspection.probe(what, self._lab.guest)
             return inspection.inspect(what, self._lab.guest)
         except (ControlError, GuestTimeout) as problem:
             return Seen(None, str(problem))

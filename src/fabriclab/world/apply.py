@@ -110,6 +110,11 @@ def _(event: events.AddCertificate, world: World) -> World:
 
 
 @_apply.register
+def _(event: events.SetProbePort, world: World) -> World:
+    return apply(replace(world, probe_port=event.port), events.BumpIncarnation())
+
+
+@_apply.register
 def _(event: events.SetHold, world: World) -> World:
     world = replace(world, on_hold=event.on_hold, profile_sequence=world.profile_sequence + 1)
     return _publish(world, world.published, "wire")

@@ -110,6 +110,13 @@ class SetFamilies:
 
 
 @dataclass(frozen=True)
+class SetProbePort:
+    """A new incarnation names another port for a load balancer's probes, or none (False)."""
+
+    port: int | None = None
+
+
+@dataclass(frozen=True)
 class RequireFeatures:
     features: tuple[str, ...]
 
@@ -179,6 +186,7 @@ Event = (
     | SetHold
     | SetFastTrack
     | SetFamilies
+    | SetProbePort
     | RequireFeatures
     | SetStatusBlob
     | Rename

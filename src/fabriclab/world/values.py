@@ -157,6 +157,7 @@ class World:
     status_blob: StatusBlob = StatusBlob()
     fast_track: FastTrack | None = FastTrack()
     jit_users: tuple[JitUser, ...] | None = None
+    probe_port: int | None = None  # where a load balancer's probes are to be answered, as with classic input endpoints
     remote_access_incarnation: int = 1
     certificates: tuple[TenantCertificate, ...] = (TenantCertificate("tenant-1"),)
     imds: Metadata = Metadata()

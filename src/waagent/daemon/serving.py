@@ -6,7 +6,9 @@ Built in the fabric's lane as soon as the wire server is found; nothing of it ru
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from waagent.daemon import upkeep
 from waagent.daemon.agent import Agent
 from waagent.daemon.environment import Environment
 from waagent.daemon.event_files import LEGACY_PERIOD, EventFiles
@@ -24,6 +26,9 @@ from waagent.model.event import Operation
 from waagent.model.status import GoalStateAggregate
 from waagent.report import status, telemetry
 from waagent.system.identifier import new_identifier
+
+if TYPE_CHECKING:
+    from waagent.duties.load_balancer import Responder
 
 HEARTBEAT_PERIOD = 60.0
 AGENT_HEARTBEAT_PERIOD = 1800.0
@@ -51,6 +56,7 @@ class Serving:
         self._identity = new_identifier()
         self._beats = 0
         self._begun = False
+        self._responder: Responder | None = None
         extensions = Extensions(
             agent.system,
             agent.config,
@@ -95,6 +101,7 @@ class Serving:
         if refresh.wire_changed:
             self._remote_users.take(refresh.goal_state.remote_access)
             self._scheduler.wake("remote users")
+            self._be_probed(refresh.goal_state.wire.load_balancer_ports)
         if refresh.extensions_changed:
             if not wanted.outdated:
                 self._processing.submit(wanted)
@@ -107,6 +114,19 @@ class Serving:
         """Polls are answered again after some that were not."""
         self._status.retry()
         self._scheduler.wake("status")
+
+    def _be_probed(self, ports: tuple[int, ...]) -> None:
+        if not self._agent.config.general.lb_probe_responder or not (ports or self._responder):
+            return
+        if self._responder is None:
+            from waagent.duties.load_balancer import Responder  # hardly any fabric asks for it
+
+            self._responder = Responder(
+                self._agent.system,
+                lambda: self._connection.address,
+                lambda work: self._scheduler.errand("load balancer", work),
+            )
+        self._responder.want(ports)
 
     def _processed(self, aggregate: GoalStateAggregate) -> None:
         self._status.processed(aggregate)
@@ -123,6 +143,7 @@ class Serving:
         add(Duty("extension events", "monitor", self._event_files.collect, lambda: etp, etp))
         add(Duty("remote users", "monitor", self._remote_users.look, lambda: REMOTE_USERS_PERIOD))
         self._environment.serve(self._connection)
+        upkeep.serve(agent, self._scheduler, self._connection, self._outbox)
 
     # -- the monitor lane
 

@@ -246,6 +246,18 @@ class Clock(Protocol):
         ...
 
 
+class Listener(Protocol):
+    """A TCP port on which every connection gets one answer."""
+
+    def serve(self, answer: Callable[[], bytes]) -> None:
+        """Answer until the end of the program or ``close``; what clients say is not looked at. Errors: ``SystemFailure``."""
+        ...
+
+    def close(self) -> None:
+        """End ``serve``, from any thread."""
+        ...
+
+
 class Sockets(Protocol):
     """What DHCP and address discovery need of the network, and what the kernel tells of it, of devices and of its name."""
 
@@ -271,6 +283,10 @@ class Sockets(Protocol):
 
     def watch_host_name(self) -> Watch:
         """Watch the host name change, whoever changes it."""
+        ...
+
+    def listen(self, address: str, port: int) -> Listener:
+        """Take a TCP port. Errors: ``SystemFailure``."""
         ...
 
     def host_name(self) -> str: ...

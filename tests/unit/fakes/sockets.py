@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from unit.fakes.watch import FakeWatch
-from waagent.system.port import Watch
+from waagent.model.failure import SystemFailure
+from waagent.system.port import Listener, Watch
+
+
+class FakeListener:
+    """A port that is served until it is closed. ``probes`` happen as soon as it is served: each keeps its answer."""
+
+    def __init__(self, address: str, port: int, probes: int) -> None:
+        self.address, self.port = address, port
+        self.answers: list[bytes] = []
+        self.closed = threading.Event()
+        self._probes = probes
+
+    def serve(self, answer: Callable[[], bytes]) -> None:
+        self.answers += [answer() for _ in range(self._probes)]
+        self.closed.wait(10.0)
+
+    def close(self) -> None:
+        self.closed.set()
 
 
 class FakeSockets:
@@ -27,6 +46,10 @@ class FakeSockets:
         self.devices: Watch | None = None
         self.names: Watch | None = None
         """Prepared watches; without one, nothing tells of such news."""
+        self.busy_ports: set[int] = set()
+        self.probes = 0
+        self.listeners: list[FakeListener] = []
+        self.listened = threading.Event()
 
     def later(self, seconds: float, change: Callable[[], object]) -> FakeSockets:
         """Something happens to the links after so many seconds of waiting for it; it ends the wait."""
@@ -49,6 +72,9 @@ class FakeSockets:
     def watch_host_name(self) -> Watch:
         return self.names or self.watch_links()
 
+    def set_local_address(self, address: str | None) -> None:
+        self._local_address = address
+
     def set_host_name(self, name: str) -> None:
         self._host_name = name
 
@@ -62,6 +88,13 @@ class FakeSockets:
 
     def interfaces(self) -> tuple[tuple[str, bytes], ...]:
         return self._interfaces
+
+    def listen(self, address: str, port: int) -> Listener:
+        if port in self.busy_ports:
+            raise SystemFailure(f"cannot listen on {address}:{port}: Address already in use")
+        self.listeners.append(FakeListener(address, port, self.probes))
+        self.listened.set()
+        return self.listeners[-1]
 
     def host_name(self) -> str:
         return self._host_name

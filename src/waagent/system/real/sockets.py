@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from waagent.model.failure import SystemFailure
-from waagent.system.port import Watch
+from waagent.system.port import Listener, Watch
 from waagent.system.real.ending import Ending
 
 _SERVER = ("255.255.255.255", 67)
@@ -65,6 +65,11 @@ class RealSockets:
         from waagent.system.real import kernel_news
 
         return kernel_news.host_name(self._ending)
+
+    def listen(self, address: str, port: int) -> Listener:
+        from waagent.system.real.listener import RealListener  # nearly no fabric asks for it
+
+        return RealListener(address, port, self._ending)
 
     def host_name(self) -> str:
         return socket.gethostname()
