@@ -21,6 +21,7 @@ from fabriclab.guests.cgroups import Hierarchy
 WIRE_SERVERS = ("168.63.129.16", "168.63.129.17")  # the second is where the first may move to
 METADATA = "169.254.169.254"
 BRIDGE_NETWORK = "10.77.0.1/24"
+SECOND_GATEWAY, SECOND_MAC = "10.78.0.1", "00:0d:3a:99:88:77"
 
 
 def main(descriptor: int, place: str) -> None:
@@ -70,6 +71,16 @@ def _prepare(place: str) -> None:
         "link set fab0 up",
     ]
     ip(lines)
+
+
+def _second_card(waiter: int) -> tuple[str, ...]:
+    """Its far end is a machine of its own network, which nobody but the guest reaches."""
+    return (
+        f"link add {guest_init.SECOND_CARD} address {SECOND_MAC} type veth peer name fabw",
+        f"address add {SECOND_GATEWAY}/24 dev fabw",
+        "link set fabw up",
+        f"link set {guest_init.SECOND_CARD} netns {waiter}",
+    )
 
 
 def ip(lines: list[str]) -> None:
@@ -189,6 +200,7 @@ class Fabric:
                     f"link add geth0 address {mac} type veth peer name fabv",
                     "link set fabv master fab0 up",
                     f"link set geth0 netns {waiter}",
+                    *(_second_card(waiter) if specification["second_card"] else ()),
                 ]
             )
             os.write(go_write, b"g")

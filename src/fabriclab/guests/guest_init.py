@@ -37,6 +37,7 @@ NODES = (
 MEDIUM_PLACE = (("mnt", 0o755), ("cdrom", 0o755), ("secure", 0o700))
 SHARED_SETTINGS = ("kernel", "vm", "fs", "debug", "dev")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SECOND_CARD = "eno1"  # a name that comes before eth0's
 ENDED_BY_SIGNAL = 128  # the kernel tells a reboot of a process namespace as SIGHUP, a power-off as SIGINT
 
 
@@ -98,8 +99,8 @@ def _serve_from_outside(specification: dict[str, Any], channel: socket.socket, f
     """The guest's tree is ours too: pivot_root takes every process of the mount namespace along."""
     os.chdir("/")
     kernel.drop_capabilities()
-    _let_go_of_everything_but(channel.fileno())
     kernel.refuse_swapping()
+    _let_go_of_everything_but(channel.fileno())
     return Server(channel, Nodes(specification["devices"]), first).serve()
 
 
@@ -146,17 +147,17 @@ def _build(specification: dict[str, Any]) -> None:
         cgroups.mount(root, _groups(specification))
         os.close(os.open(f"{root}/dev/console", os.O_CREAT | os.O_CLOEXEC, 0o600))
         kernel.bind(specification["console"], f"{root}/dev/console")
-    kernel.bind(specification["boot_id"], f"{root}/proc/sys/kernel/random/boot_id", read_only=True)
     if os.path.exists(f"{root}/proc/swaps"):
         _write_runtime(root, {swapping.FILE: swapping.HEADER})
         kernel.bind(f"{root}/run/{swapping.FILE}", f"{root}/proc/swaps")
+    kernel.bind(specification["boot_id"], f"{root}/proc/sys/kernel/random/boot_id", read_only=True)
     _configure_network(specification)
     socket.sethostname(specification["hostname"])
     kernel.pivot_root(root)
     _protect_shared_settings()
     kernel.drop_capabilities()
-    os.umask(0o022)
     kernel.refuse_swapping()
+    os.umask(0o022)
 
 
 def _make_devices(root: str, disks: list[list[Any]]) -> None:
@@ -222,6 +223,8 @@ def _configure_network(specification: dict[str, Any]) -> None:
         gateway = specification["gateway"]
         lines += [f"address add {specification['address']} dev eth0", f"route add default via {gateway}"]
         lines += [f"route add {route} via {gateway}" for route in specification["routes"]]
+    if specification["second_card"]:
+        lines += [f"address add {specification['second_card']} dev {SECOND_CARD}", f"link set {SECOND_CARD} up"]
     done = subprocess.run(["ip", "-batch", "-"], input="\n".join(lines) + "\n", text=True, capture_output=True, timeout=30)
     if done.returncode != 0:
         raise OSError(f"ip: {done.stderr.strip()}")

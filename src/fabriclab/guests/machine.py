@@ -37,6 +37,16 @@ MOUNT_HELPER = """#!/bin/sh
 exec fuseiso -n "$1" "$2" -o ro,allow_other,default_permissions
 """
 
+# The real one of ntfs-3g would wait for itself for ever when the guest ends, and hold its disk; this one shows names, no content.
+NTFS_HELPER = """#!/bin/sh
+# mount(8) calls this for NTFS: DEVICE DIRECTORY -o OPTIONS
+command -v ntfsls >/dev/null || { echo "mount: $2: unknown filesystem type 'ntfs'." >&2; exit 32; }
+names=$(ntfsls "$1") || exit 32
+mount -t tmpfs -o nosuid,nodev,noexec "$1" "$2" || exit 32
+cd "$2" && echo "$names" | while read -r name; do [ -z "$name" ] || : >"$name"; done
+case "$4" in ro,*|*,ro|*,ro,*|ro) cd / && mount -o remount,ro "$2" ;; esac
+"""
+
 
 # Host routes that the machine's DHCP client has set up from option 249 before any agent starts (fabric 1.1).
 FABRIC_ROUTES = ("168.63.129.16", "169.254.169.254")
@@ -55,6 +65,8 @@ class Machine:
     dmi: dict[str, str] = field(default_factory=dict)
     hidden: tuple[str, ...] = TRACES
     files: dict[str, str] = field(default_factory=dict)
+    second_card: str | None = None
+    """Address of a second network card, in a network of its own that has no DHCP server; None: there is none."""
 
 
 def azure_dmi(vm_id: str) -> dict[str, str]:
@@ -91,8 +103,9 @@ def swap_identity(text: str) -> str:
     return "-".join(turned + groups[3:]).upper()
 
 
-def write_layer(layer: Path, machine: Machine) -> None:
-    """The files that make the root this machine: they lie under the agent and belong to the untouched guest."""
+def write_layer(layer: Path, machine: Machine, *, stand_ins: bool = True) -> None:
+    """The files that make the root this machine: they lie under the agent and belong to the untouched guest. `stand_ins`: for
+    what a guest on the machine's own kernel cannot have."""
     files = {
         "etc/resolv.conf": f"nameserver {machine.nameserver}\n",
         "etc/hosts": f"127.0.0.1 localhost\n127.0.1.1 {machine.hostname}\n",
@@ -101,10 +114,14 @@ def write_layer(layer: Path, machine: Machine) -> None:
     }
     for name, text in files.items():
         write(layer / name, text, 0o644)
+    if not stand_ins:
+        return
     for name in swapping.PROGRAMS:
         write(layer / name, swapping.STAND_IN, 0o755)
     for kind in ("udf", "iso9660"):
         write(layer / f"usr/sbin/mount.{kind}", MOUNT_HELPER, 0o755)
+    for kind in ("ntfs", "ntfs-3g"):
+        write(layer / f"usr/sbin/mount.{kind}", NTFS_HELPER, 0o755)
 
 
 def write_dmi(layer: Path, machine: Machine) -> None:

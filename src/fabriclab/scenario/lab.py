@@ -130,6 +130,7 @@ def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Pa
         mac=scenario.identity.mac,
         address=part.address,
         routes=part.routes,
+        second_card=part.second_card,
         dmi=LOOKS[part.dmi](scenario.identity.vm_id),
         files={**(_interfaces(part) if base != Path("/") and adapter.guest != SYSTEMD else {}), **part.files},
     )
@@ -137,9 +138,9 @@ def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Pa
     guest = assemble.assemble(space, adapter, base, look, provisioning, dict(scenario.configuration), _GUEST)
     if files is not None:
         guest.insert(Disk(DRIVE, "provisioning.iso", read_only=True), dvd.make(files))
-    if isinstance(guest, SystemdGuest):
     for drive in part.disks:
         drive.insert(guest)
+    if isinstance(guest, SystemdGuest):
         guest.gate, guest.idle = adapter.unit or None, not scenario.starts_agent
     guest.start()
     _note_interface(guest)

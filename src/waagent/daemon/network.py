@@ -1,7 +1,7 @@
 """The duties of this machine's network: its name, its DHCP client, the names of its cards, and its changes in the log.
 
-Each is woken by what the kernel tells and comes again by its configured period, as a safety net. Odd: rooms that only some
-machines need are loaded with the duty's first run, since most machines are small.
+Each is woken by what the kernel tells and comes again by its configured period, as a safety net. Odd: their lane talks to
+nobody, because what waits for a wire server that cannot be reached must not delay what makes it reachable again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from waagent.daemon.schedule import Duty, Scheduler
 from waagent.daemon.search import surroundings
 from waagent.model.event import Operation
 
-LANE = "monitor"
+LANE = "machine"
 HOST_NAME, DHCP_CLIENT, NET_RULES, CHANGES = "host name", "dhcp client", "net rules", "network changes"
 UNHURRIED = 2.0
 """Seconds that the first look waits: until then a new machine has better things to do."""

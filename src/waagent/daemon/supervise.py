@@ -2,8 +2,8 @@
 
 What it was started for is its course (guest.md 8.2): a daemon's whole life, goal states alone, or provisioning alone.
 
-Lanes: boot (provisioning), health (reports, in order), fabric (search and polling), extensions, status, telemetry and
-monitor. The main thread waits for the next duty due or a signal, and nothing else.
+Lanes: boot (provisioning), machine (host keys, then what talks to nobody), health (reports, in order), fabric (search and
+polling), extensions, status, telemetry and monitor. The main thread waits for the next duty due, news or a signal only.
 """
 
 from __future__ import annotations
