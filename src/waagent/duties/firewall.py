@@ -17,7 +17,7 @@ from waagent.guest.profile import Guest
 from waagent.guest.rules import Seen, State, Tool, Wanted
 from waagent.model.event import Operation
 from waagent.model.failure import CommandFailure, Failure, SystemFailure
-from waagent.system.action import Plan
+from waagent.system.action import MakeDirectory, Plan
 from waagent.system.apply import apply
 from waagent.system.port import System
 
@@ -275,5 +275,6 @@ def setup(steps: Firewall, address: str) -> str:
     tool, seen = steps.tool_for(sought)
     if seen.state is State.COMPLETE:
         return f"the rules of {tool.name} that keep {address} for root are in place already"
+    apply(steps.system, (MakeDirectory(steps.paths.lib, mode=0o700, why="have a place for a note"),))
     steps.establish(tool, seen, sought, unchecked=True)
     return f"the rules of {tool.name} that keep {address} for root are in place"

@@ -75,7 +75,7 @@ def keep(guest: Guest, script: str, command: tuple[str, ...], wanted: Wanted, *,
     why = "set the rules at boot"
     name = unit_name(guest)
     path = f"{place}/{name}"
-    others = [Remove(other, why="one unit is enough") for other in _files(guest) if other != path]
+    others = [Remove(other, optional=True, why="one unit is enough") for other in _files(guest) if other != path]
     return (
         WriteFile(script, script_text(command, wanted.address).encode(), mode=0o600, why=why),
         WriteFile(path, unit(script, command[0]).encode(), mode=0o644, why=why),
@@ -91,10 +91,14 @@ def places(guest: Guest, *, ostree: bool) -> tuple[str, ...]:
 
 
 def forget(guest: Guest, script: str, wants: tuple[str, ...] = ()) -> Plan:
-    """``wants``: what is in the directory of links; it goes too when nobody else's link is there."""
+    """``wants``: what is in the directory of links; it goes too when nobody else's link is there.
+
+    A unit that cannot be removed does nothing without link and script.
+    """
     why = "set no rules at boot"
     link = WANTS if wants == (unit_name(guest),) else _link(guest)
-    return (Remove(link, why=why), *(Remove(path, why=why) for path in _files(guest)), Remove(script, why=why))
+    units = (Remove(path, optional=True, why=why) for path in _files(guest))
+    return (Remove(link, why=why), *units, Remove(script, why=why))
 
 
 def _files(guest: Guest) -> tuple[str, ...]:

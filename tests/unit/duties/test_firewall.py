@@ -1,0 +1,455 @@
+"""The packet filter that keeps the wire server for root: set, tried, repaired, taken back and taken away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from unit.fakes import FrozenClock, ListLog, MemoryFiles
+from unit.fakes import system as fake_system
+from unit.fakes.packet_filter import ADDRESS, ALL, PacketFilter
+from waagent.config.paths import Paths
+from waagent.config.sections import Config
+from waagent.duties import firewall
+from waagent.duties.firewall import Duty, Firewall
+from waagent.guest.families.debian import DEBIAN
+from waagent.model.event import Operation
+from waagent.model.failure import Failure
+from waagent.system.port import System
+
+COMMAND = ("python3", "/usr/sbin/waagent")
+LIB = {"/var/lib/waagent/.keep": ""}
+SYSTEMD = {f"{place}/systemd/system/.keep": "" for place in ("/run", "/etc", "/lib")} | LIB
+UNIT = "/lib/systemd/system/walinuxagent-network-setup.service"
+LINK = "/etc/systemd/system/network.target.wants/walinuxagent-network-setup.service"
+SCRIPT = "/var/lib/waagent/waagent-network-setup.py"
+NOTE = "/var/lib/waagent/guarded_address"
+DIRECT = "/etc/firewalld/direct.xml"
+RULES = [
+    f"-d {ADDRESS}/32 -p tcp -m tcp --dport 53 -j ACCEPT",
+    f"-d {ADDRESS}/32 -p tcp -m owner --uid-owner 0 -j ACCEPT",
+    f"-d {ADDRESS}/32 -p tcp -m conntrack --ctstate INVALID,NEW -j DROP",
+]
+FOREIGN = "-d 198.51.100.9/32 -p tcp -j DROP"
+
+
+@dataclass
+class Machine:
+    filter: PacketFilter = field(default_factory=PacketFilter)
+    files: MemoryFiles = field(default_factory=lambda: MemoryFiles(SYSTEMD))
+    clock: FrozenClock = field(default_factory=FrozenClock)
+    log: ListLog = field(default_factory=ListLog)
+    told: list[Operation] = field(default_factory=list)
+    address: str = ADDRESS
+
+    def __post_init__(self) -> None:
+        paths = Paths.of(Config())
+        self.steps = Firewall(self.system, DEBIAN, paths, COMMAND)
+        self.duty = self.started()
+
+    @property
+    def system(self) -> System:
+        return fake_system(files=self.files, commands=self.filter, clock=self.clock, log=self.log)
+
+    def started(self) -> Duty:
+        return Duty(self.steps, lambda: self.address, self.told.append)
+
+    @property
+    def texts(self) -> list[str]:
+        return [operation.message for operation in self.told]
+
+
+def without_nft(**more: object) -> Machine:
+    return Machine(PacketFilter(ALL - {"nft"}, **more))  # type: ignore[arg-type]
+
+
+def guarded(machine: Machine) -> bool:
+    reaches = machine.filter.reaches
+    return not reaches("other", 80) and reaches("other", 53) and reaches("root", 80) and reaches("root", 32526)
+
+
+# -- setting
+
+
+def test_nftables_is_taken_where_it_is_there_and_the_rules_are_tried_before_and_after() -> None:
+    machine = Machine()
+    machine.duty.keep()
+    assert machine.filter.table == ADDRESS and machine.filter.rules == []
+    assert machine.filter.connections == 2 and guarded(machine)
+    assert machine.texts == [f"the rules of nftables that keep {ADDRESS} for root are in place"]
+    assert machine.told[0].operation == "Firewall" and machine.told[0].success
+
+
+def test_iptables_is_taken_without_nft() -> None:
+    machine = without_nft()
+    machine.duty.keep()
+    assert machine.filter.rules == RULES and machine.filter.chains == {} and guarded(machine)
+
+
+def test_iptables_is_taken_where_the_kernel_takes_no_rules_of_nft() -> None:
+    machine = Machine()
+    machine.filter.refused.add("nft")
+    machine.duty.keep()
+    assert machine.filter.table is None and machine.filter.rules == RULES
+
+
+@pytest.mark.parametrize("version", ["iptables v1.4.7", "iptables v1.4.21", "iptables v1.8.9 (legacy)"])
+def test_old_versions_of_iptables_get_the_same_rules(version: str) -> None:
+    machine = without_nft(version=version)
+    machine.filter.installed.discard("iptables-restore")
+    machine.duty.keep()
+    assert machine.filter.rules == RULES
+    waits = any("-w" in line.split() for line in machine.filter.lines)
+    assert waits is (version != "iptables v1.4.7")
+
+
+def test_without_any_tool_one_sentence_is_said_once_and_the_tool_is_used_as_soon_as_it_is_there() -> None:
+    machine = Machine(PacketFilter(()))
+    machine.duty.keep()
+    machine.duty.keep()
+    assert machine.texts == [
+        "the wire server cannot be kept for root: this machine has neither nft nor iptables, and no firewalld that runs"
+    ]
+    assert not machine.told[0].success and machine.files.changes == []
+    machine.filter.installed.add("nft")
+    machine.duty.keep()
+    assert guarded(machine)
+
+
+def test_every_cause_is_told_where_no_tool_works() -> None:
+    machine = Machine()
+    machine.filter.refused |= {"nft", "iptables"}
+    machine.duty.keep()
+    assert "nft ended with status 1" in machine.texts[0] and "iptables-restore ended with status 1" in machine.texts[0]
+    assert machine.filter.rules == [] and machine.filter.table is None
+
+
+def test_nothing_is_set_while_nobody_reaches_the_wire_server() -> None:
+    machine = Machine()
+    machine.filter.down = True
+    machine.duty.keep()
+    assert machine.filter.table is None and "have to wait" in machine.texts[0]
+    machine.filter.down = False
+    machine.duty.keep()
+    assert guarded(machine)
+
+
+@pytest.mark.parametrize("address", ["wire.example", "168.63.129.16; flush ruleset", "fe80::1", ""])
+def test_what_is_no_ipv4_address_never_reaches_a_tool(address: str) -> None:
+    machine = Machine(address=address)
+    machine.duty.keep()
+    assert machine.filter.lines == [] and "is no IPv4 address" in machine.texts[0]
+
+
+# -- watching
+
+
+def test_what_is_in_order_costs_one_look() -> None:
+    machine = Machine()
+    machine.duty.keep()
+    machine.filter.lines.clear()
+    machine.duty.keep()
+    assert machine.filter.lines == ["nft --json list table ip walinuxagent"] and len(machine.told) == 1
+
+
+def test_rules_that_went_are_back_with_the_next_look() -> None:
+    machine = Machine()
+    machine.duty.keep()
+    machine.filter.table = None
+    machine.duty.keep()
+    assert guarded(machine) and machine.texts[-1].endswith("are in place again")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [RULES[:2], RULES[1:], [RULES[2], RULES[0], RULES[1]], [*RULES, RULES[2]], [RULES[2].replace("DROP", "ACCEPT"), *RULES]],
+    ids=["no prohibition", "no DNS", "wrong order", "twice", "the reference's old rule"],
+)
+def test_partial_and_wrong_rules_are_replaced_and_foreign_ones_stay(wrong: list[str]) -> None:
+    machine = without_nft()
+    machine.filter.rules = [FOREIGN, *wrong]
+    machine.duty.keep()
+    assert machine.filter.rules == [FOREIGN, *RULES]
+
+
+def test_rules_that_were_set_at_boot_are_tried_and_left_alone() -> None:
+    machine = Machine()
+    machine.filter.table = ADDRESS
+    machine.duty.keep()
+    assert "nft -f -" not in machine.filter.lines and machine.filter.connections == 1
+    assert machine.texts[-1].endswith("are in place already")
+
+
+def test_the_rules_follow_the_wire_server_to_another_address() -> None:
+    machine = without_nft()
+    machine.duty.keep()
+    machine.address = "168.63.129.17"
+    machine.duty.keep()
+    assert machine.filter.rules == [rule.replace(".16/", ".17/") for rule in RULES]
+    assert machine.files.text(NOTE) == "168.63.129.17\n" and "setup-firewall=168.63.129.17" in machine.files.text(SCRIPT)
+
+
+def test_an_address_guarded_by_an_earlier_start_is_let_go() -> None:
+    machine = without_nft()
+    machine.files.put(NOTE, "192.0.2.16\n")
+    machine.filter.rules = [rule.replace(ADDRESS, "192.0.2.16") for rule in RULES]
+    machine.duty.keep()
+    assert machine.filter.rules == RULES
+
+
+def test_rules_in_another_tool_go_once_the_first_tool_has_them() -> None:
+    machine = Machine()
+    machine.filter.rules = [FOREIGN, *RULES]
+    machine.duty.keep()
+    assert machine.filter.table == ADDRESS and machine.filter.rules == [FOREIGN]
+
+
+def test_three_messages_are_told_and_then_none_for_half_a_day() -> None:
+    machine = Machine()
+    for _ in range(6):
+        machine.filter.table = None
+        machine.duty.keep()
+    assert len(machine.told) == 3 and guarded(machine)
+    machine.clock.advance(12 * 3600)
+    machine.filter.table = None
+    machine.duty.keep()
+    assert len(machine.told) == 4
+
+
+# -- taking back
+
+
+@pytest.mark.parametrize(
+    ("cut", "why"),
+    [
+        ("root:80", "root cannot reach the wire server"),
+        ("root:32526", "root cannot reach the host plugin"),
+        ("other:53", "other users cannot reach DNS over TCP"),
+    ],
+)
+@pytest.mark.parametrize("installed", [ALL, ALL - {"nft"}], ids=["nftables", "iptables"])
+def test_rules_that_cut_too_much_are_taken_back_and_not_tried_again(cut: str, why: str, installed: frozenset[str]) -> None:
+    machine = Machine(PacketFilter(installed))
+    machine.filter.cut.add(cut)
+    machine.duty.keep()
+    assert machine.filter.table is None and machine.filter.rules == []
+    assert machine.texts[-1].endswith(f"{why}; they are not tried again before the agent starts again")
+    assert not any(machine.files.exists(path) for path in (UNIT, LINK, SCRIPT, NOTE))
+    machine.filter.cut.clear()
+    machine.filter.lines.clear()
+    machine.duty.keep()
+    assert machine.filter.lines == [] and len(machine.told) == 1
+    machine.started().keep()
+    assert guarded(machine)
+
+
+def test_rules_that_keep_nobody_out_are_taken_back() -> None:
+    machine = without_nft()
+    machine.filter.rules = [f"-d {ADDRESS}/32 -j ACCEPT"]
+    machine.duty.keep()
+    assert machine.filter.rules == [f"-d {ADDRESS}/32 -j ACCEPT"]
+    assert "other users still reach the wire server" in machine.texts[-1]
+
+
+def test_a_tool_that_does_not_show_what_it_was_told_gives_way_to_the_next() -> None:
+    machine = Machine()
+    machine.filter.deaf.add("nft")
+    machine.duty.keep()
+    assert "they do not read as they were written" in machine.texts[0]
+    assert machine.filter.rules == RULES and guarded(machine)
+
+
+def test_rules_found_at_the_start_that_cut_root_off_are_set_anew() -> None:
+    machine = Machine()
+    machine.filter.table = ADDRESS
+    machine.filter.cut.add("root:80")
+    machine.filter.before = lambda line: machine.filter.cut.clear() if line == "nft -f -" else None
+    machine.duty.keep()
+    assert guarded(machine)
+
+
+def test_before_the_wire_server_is_found_rules_that_silence_it_for_root_go() -> None:
+    machine = Machine()
+    machine.files.put(NOTE, f"{ADDRESS}\n")
+    machine.filter.table = ADDRESS
+    firewall.unlock(machine.steps)
+    assert machine.filter.table == ADDRESS
+    machine.filter.cut.add("root:80")
+    firewall.unlock(machine.steps)
+    assert machine.filter.table is None
+
+
+# -- kept at boot
+
+
+def test_a_unit_sets_the_rules_at_boot() -> None:
+    machine = Machine()
+    machine.duty.keep()
+    unit = machine.files.text(UNIT)
+    assert f"ExecStart=python3 {SCRIPT}\n" in unit and f"ConditionPathExists={SCRIPT}\n" in unit
+    facts = machine.files.facts(LINK)
+    assert facts is not None and facts.target == UNIT
+    script = machine.files.text(SCRIPT)
+    compile(script, SCRIPT, "exec")
+    assert f"['python3', '/usr/sbin/waagent', '-setup-firewall={ADDRESS}', '-if-enabled']" in script
+
+
+def test_without_systemd_nothing_is_written_for_the_next_boot() -> None:
+    machine = Machine(files=MemoryFiles(LIB))
+    machine.duty.keep()
+    assert guarded(machine) and machine.files.changes == [NOTE]
+
+
+def test_a_read_only_place_of_units_is_passed_over() -> None:
+    machine = Machine()
+    machine.files.break_at(UNIT, "Read-only file system")
+    machine.duty.keep()
+    facts = machine.files.facts(LINK)
+    assert facts is not None and facts.target == "/etc/systemd/system/walinuxagent-network-setup.service"
+
+
+def test_where_no_unit_can_be_written_the_rules_hold_and_it_is_told_once() -> None:
+    machine = Machine()
+    machine.files.break_at(LINK, "Read-only file system")
+    machine.duty.keep()
+    machine.duty.keep()
+    assert guarded(machine)
+    assert ["will not be set at boot" in text for text in machine.texts] == [True, False]
+
+
+def test_firewalld_has_the_rules_of_iptables_at_boot() -> None:
+    machine = Machine(PacketFilter({"iptables", "iptables-restore", "firewall-cmd"}))
+    machine.filter.firewalld = True
+    machine.files.put(UNIT, "of an earlier start")
+    machine.duty.keep()
+    assert [rule.rpartition(" ")[2] for rule in machine.filter.permanent] == ["ACCEPT", "ACCEPT", "DROP"]
+    assert machine.filter.permanent[0] == f"-t security -A OUTPUT -d {ADDRESS} -p tcp --destination-port 53 -j ACCEPT"
+    assert not machine.files.exists(UNIT) and not machine.files.exists(LINK)
+
+
+def test_firewalld_is_left_alone_beside_a_table_of_our_own() -> None:
+    machine = Machine(PacketFilter({"nft", "firewall-cmd"}))
+    machine.filter.firewalld = True
+    machine.duty.keep()
+    assert machine.filter.permanent == [] and machine.files.exists(UNIT)
+
+
+# -- taking away
+
+
+def test_turned_off_every_trace_goes() -> None:
+    for machine in (Machine(), without_nft()):
+        before = machine.files.tree()
+        machine.filter.rules = [FOREIGN]
+        machine.duty.keep()
+        assert guarded(machine)
+        firewall.withdraw(machine.steps)
+        assert machine.filter.table is None and machine.filter.rules == [FOREIGN]
+        assert machine.files.tree() == before
+
+
+def test_a_link_of_somebody_elses_keeps_its_directory() -> None:
+    machine = Machine()
+    other = LINK.replace("walinuxagent-network-setup", "networkd-dispatcher")
+    machine.files.put_link(other, "/lib/systemd/system/networkd-dispatcher.service")
+    machine.duty.keep()
+    firewall.withdraw(machine.steps)
+    assert machine.files.facts(other) is not None and machine.files.facts(LINK) is None
+
+
+def test_turned_off_on_a_machine_that_never_had_rules_nothing_is_asked() -> None:
+    machine = Machine()
+    firewall.withdraw(machine.steps)
+    firewall.unlock(machine.steps)
+    assert machine.filter.lines == [] and machine.files.changes == []
+
+
+def test_what_the_reference_left_goes_too() -> None:
+    machine = without_nft()
+    machine.files.put(SCRIPT, "… --setup-firewall=192.0.2.16 …").put(UNIT, "[Unit]")
+    machine.filter.rules = [FOREIGN, *(rule.replace(ADDRESS, "192.0.2.16") for rule in RULES)]
+    firewall.withdraw(machine.steps)
+    assert machine.filter.rules == [FOREIGN]
+    assert not machine.files.exists(SCRIPT) and not machine.files.exists(UNIT)
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_permanent_rules_of_firewalld_go_whether_it_runs_or_not(running: bool) -> None:
+    machine = Machine(PacketFilter({"iptables", "iptables-restore", "firewall-cmd", "firewall-offline-cmd"}))
+    machine.filter.firewalld = running
+    rules = [f"-t security -A OUTPUT -d {ADDRESS} -p tcp -m owner --uid-owner 0 -j ACCEPT"]
+    machine.filter.permanent = list(rules)
+    machine.files.put(
+        DIRECT, f'<?xml version="1.0"?>\n<direct>\n  <passthrough ipv="ipv4">{rules[0]}</passthrough>\n</direct>\n'
+    )
+    firewall.withdraw(machine.steps)
+    assert machine.filter.permanent == [] and not machine.files.exists(DIRECT)
+
+
+def test_a_file_of_firewalld_with_other_rules_stays() -> None:
+    machine = Machine(PacketFilter({"iptables", "iptables-restore", "firewall-cmd"}))
+    machine.filter.firewalld = True
+    ours = f"-t security -I OUTPUT -d {ADDRESS} -p tcp --destination-port 53 -j ACCEPT"
+    machine.filter.permanent = [ours]
+    other = '<rule ipv="ipv4" table="filter" chain="INPUT" priority="0">-p tcp --dport 25 -j DROP</rule>'
+    machine.files.put(DIRECT, f'<direct>{other}<passthrough ipv="ipv4">{ours}</passthrough></direct>')
+    firewall.withdraw(machine.steps)
+    assert machine.filter.permanent == [] and machine.files.exists(DIRECT)
+
+
+# -- the verb
+
+
+def test_the_verb_sets_the_rules_before_there_is_a_network() -> None:
+    machine = Machine()
+    machine.filter.down = True
+    assert firewall.setup(machine.steps, ADDRESS).endswith("are in place")
+    assert machine.filter.table == ADDRESS
+    assert firewall.setup(machine.steps, ADDRESS).endswith("are in place already")
+
+
+def test_the_verb_fails_with_the_reason() -> None:
+    machine = Machine(PacketFilter(()))
+    with pytest.raises(Failure, match="neither nft nor iptables"):
+        firewall.setup(machine.steps, ADDRESS)
+
+
+# -- killed anywhere
+
+
+class Killed(BaseException):
+    """The end of the process."""
+
+
+@pytest.mark.parametrize("installed", [ALL, ALL - {"nft"}, {"iptables"}], ids=["nftables", "iptables", "without restore"])
+@pytest.mark.parametrize("wrong", [[], [RULES[0], RULES[2]], [RULES[2], RULES[1]]], ids=["new", "partial", "disordered"])
+def test_killed_before_any_command_root_and_dns_get_through_and_the_next_start_completes(
+    installed: frozenset[str], wrong: list[str]
+) -> None:
+    count = 0
+    while True:
+        machine = Machine(PacketFilter(installed))
+        machine.filter.rules = list(wrong) if "nft" not in installed else []
+        left = count
+
+        def die(line: str, machine: Machine = machine) -> None:
+            nonlocal left
+            if not left:
+                raise Killed
+            left -= 1
+
+        machine.filter.before = die
+        try:
+            machine.duty.keep()
+            firewall.withdraw(machine.steps)
+            break
+        except Killed:
+            machine.filter.before = lambda line: None
+        untouched = count == 0 or machine.filter.rules == wrong
+        assert untouched or (machine.filter.reaches("root", 80) and machine.filter.reaches("other", 53)), machine.filter.lines
+        machine.started().keep()
+        assert guarded(machine) and machine.filter.chains == {}
+        assert machine.filter.table == ADDRESS or machine.filter.rules == RULES
+        count += 1
+    assert count > 6
