@@ -27,17 +27,18 @@ $(BIN)/python -m pytest -q $(1) || { echo "once more, by itself: what failed bes
 	$(BIN)/python -m pytest -q --last-failed --last-failed-no-failures=none $(2); }
 endef
 
+# Where a test runs is said by its mark alone: CONTRIBUTING.md, "A slow test".
+QUICK := not slow and not long
+SLOW := slow and not long
+
 test: setup check ## all tests but the slow ones: units, contracts, architecture, scenarios in guests
-	@$(call tried,-n 2 --dist loadfile -m "not slow",-m "not slow")
+	@$(call tried,-n 2 --dist loadfile -m "$(QUICK)",-m "$(QUICK)")
 
-MORE := tests/packaging tests/scenarios/test_other_agents.py tests/scenarios/test_fabric_channels.py \
-	tests/scenarios/test_fabric_goal_states.py tests/scenarios/test_systemd_package.py
+test-more: setup ## the slow tests, which the continuous integration runs too: packages, Debian's agent, storms, what has to be waited for
+	@$(call tried,-n 2 --dist loadfile -m "$(SLOW)",-m "$(SLOW)")
 
-test-more: setup ## the slow tests that the continuous integration runs too: packages, Debian's agent, the fabric's channels
-	@$(call tried,-n 2 --dist loadfile -m slow $(MORE),-m slow $(MORE))
-
-test-slow: setup ## every slow test, an hour: both agents side by side, every kill point, storms, budgets, other roots
-	@$(BIN)/python -m pytest -q -m slow
+test-slow: setup ## the slow and the long tests, two hours: both agents side by side, every kill point, other roots
+	@$(BIN)/python -m pytest -q -m "slow or long"
 
 test-page: setup ## the page of a lab in a real browser (installs chromium as root, and playwright); pictures go to build/page
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; }

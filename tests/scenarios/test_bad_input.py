@@ -42,6 +42,7 @@ def holds(name: str, *more: Expectation) -> list[str]:
 # -- the medium and its document
 
 
+@pytest.mark.slow
 def test_no_dvd_and_a_dvd_without_a_document() -> None:
     """Side by side: each of them waits for as long as a medium may be late."""
     none, other = "no provisioning medium was found", "no provisioning medium with ovf-env.xml could be read"
@@ -83,10 +84,12 @@ xmlns="http://schemas.microsoft.com/windowsazure"><HostName>&file;</HostName><Us
 # -- the fabric
 
 
+@pytest.mark.slow
 def test_a_wire_server_that_is_silent_at_first() -> None:
     assert holds("wire-server-silent", logged("the wire server was not reached")) == []
 
 
+@pytest.mark.slow
 def test_a_wire_server_that_answers_503_at_first() -> None:
     assert holds("wire-server-503", logged("the wire server is 168.63.129.16")) == []
 
@@ -95,7 +98,11 @@ def test_a_wire_server_that_answers_garbage_at_first() -> None:
     assert holds("wire-server-garbage", logged("the wire server was not reached")) == []
 
 
-@pytest.mark.parametrize("effect", [Drop(), Status(503), Garbage(), Garbage(head=True)], ids=["silent", "503", "body", "head"])
+@pytest.mark.parametrize(
+    "effect",
+    [pytest.param(Drop(), marks=pytest.mark.slow), Status(503), Garbage(), Garbage(head=True)],
+    ids=["silent", "503", "body", "head"],
+)
 def test_a_fabric_that_fails_all_services_for_a_while_is_served_again(tmp_path: Path, effect: Drop | Status | Garbage) -> None:
     with labs.begun(labs.scenario_of(tmp_path, GOOD)) as lab:
         labs.await_ready(lab)

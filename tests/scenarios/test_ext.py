@@ -95,6 +95,7 @@ def test_a_command_that_hangs_ends_the_life() -> None:
     assert len(report.evidence.stages) == 1
 
 
+@pytest.mark.slow
 def test_a_script_runner_is_updated_from_an_older_package_while_downloads_fail() -> None:
     runner = handler.load("runner")
     fault = faults.parse({"effect": "status", "code": 503, "service": "blob", "path": "*Lab.Runner__*", "first": 1})
@@ -145,7 +146,7 @@ def test_a_bad_command_line_is_one_sentence_and_exit_status_2(words: list[str], 
     assert reason in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("sample", "settings", "violated"),
     [
@@ -173,13 +174,13 @@ def test_each_sample_breaks_its_own_rules(sample: str, settings: dict[str, Any],
     assert set(report.violated) == violated, told(report)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_links_in_the_place_of_its_directories_are_found() -> None:
     report = lived("harmful", {"harm": "links"}, patience=3.0)
     assert "status is a link now" in evidence(report, "tame")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.registry
 @pytest.mark.parametrize("sample", ["good", "runner"])
 def test_under_debians_agent_a_good_handler_keeps_every_rule_too(sample: str) -> None:
@@ -188,7 +189,7 @@ def test_under_debians_agent_a_good_handler_keeps_every_rule_too(sample: str) ->
     assert commands(report) == WHOLE
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.registry
 def test_under_debians_agent_a_careless_handler_is_found_out_too() -> None:
     report = lived("careless", agent="debian")

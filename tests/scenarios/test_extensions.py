@@ -19,7 +19,7 @@ from scenarios.extensions.stage import Stage, brief, going, lists, one, staged
 
 pytestmark = [*labs.in_a_guest, pytest.mark.xdist_group("extensions"), pytest.mark.timeout(1800)]
 
-AGENTS = ["ours", pytest.param("debian", marks=pytest.mark.slow)]
+AGENTS = ["ours", pytest.param("debian", marks=pytest.mark.long)]
 Move = Callable[[str], Extension]
 FAIL = "echo told to fail >&2; exit 7"
 BOTH = lists("1.0.0", "2.0.0")

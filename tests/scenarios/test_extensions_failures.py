@@ -61,6 +61,7 @@ def test_a_command_of_a_first_installation_that_hangs_is_killed_with_its_childre
         assert gone(stage, f"{name}-1.0.0")
 
 
+@pytest.mark.slow
 def test_commands_of_leaving_that_hang(stage: Stage) -> None:
     stage.wish("Hang.Disable", "disable", HANG)
     stage.wish("Hang.Uninstall", "uninstall", HANG)
@@ -75,6 +76,7 @@ def test_commands_of_leaving_that_hang(stage: Stage) -> None:
     assert gone(stage, "Hang.Uninstall-1.0.0")
 
 
+@pytest.mark.slow
 def test_commands_of_an_update_that_hang(stage: Stage) -> None:
     stage.wish("Hang.OldDisable-1.0.0", "disable", HANG)
     stage.wish("Hang.Update-2.0.0", "update", HANG)
@@ -244,7 +246,7 @@ def test_what_depends_on_an_error_status_is_skipped_and_of_several_each_says_so(
     assert '"operation": "ExtensionProcessing"' in placed
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_depends_on_a_status_that_never_ends_is_skipped_after_ninety_minutes(stage: Stage) -> None:
     stage.wish("Skip.Warns", "enable", "say warning 0 hm; exit 0")
     mark = stage.lab.journal.last

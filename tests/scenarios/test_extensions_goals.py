@@ -17,7 +17,7 @@ from scenarios.extensions.stage import LIBRARY, Stage, aggregate, brief, going, 
 
 pytestmark = [*labs.in_a_guest, pytest.mark.xdist_group("extension-goals"), pytest.mark.timeout(300)]
 
-AGENTS = ["ours", pytest.param("debian", marks=pytest.mark.slow)]
+AGENTS = ["ours", pytest.param("debian", marks=pytest.mark.long)]
 
 
 @pytest.fixture(scope="module", params=AGENTS)

@@ -125,7 +125,7 @@ def test_after_a_kill_at_some_points_a_handler_ends_as_if_undisturbed(
     check(stage, word, 17, capsys)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("word", OPERATIONS)
 def test_after_a_kill_at_any_point_a_handler_ends_as_if_undisturbed(
     stage: Stage, word: str, capsys: pytest.CaptureFixture[str]

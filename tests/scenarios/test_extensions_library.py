@@ -12,12 +12,12 @@ OURS = {"ext-restart"}
 """Debian's agent runs the command again."""
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name == "ext-life" else pytest.mark.slow) for name in NAMES])
 def test_a_scenario_of_the_library_holds(name: str) -> None:
     assert labs.not_held(labs.run(document.find(name))) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in OURS])
 def test_a_scenario_of_the_library_holds_with_another_agent(name: str) -> None:
     assert labs.not_held(labs.run(document.find(name), "debian")) == []

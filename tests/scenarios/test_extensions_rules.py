@@ -15,7 +15,7 @@ from scenarios.extensions.stage import HERE, LIBRARY, Stage, brief, going, lists
 
 pytestmark = [*labs.in_a_guest, pytest.mark.xdist_group("extension-rules"), pytest.mark.timeout(300)]
 
-AGENTS = ["ours", pytest.param("debian", marks=pytest.mark.slow)]
+AGENTS = ["ours", pytest.param("debian", marks=pytest.mark.long)]
 
 
 @pytest.fixture(scope="module", params=AGENTS)

@@ -31,7 +31,7 @@ def all_succeed(entry: Entry) -> bool:
     )
 
 
-@pytest.mark.parametrize("agent", ["ours", pytest.param("debian", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("agent", ["ours", pytest.param("debian", marks=pytest.mark.long)])
 def test_twenty_extensions_with_protected_settings(tmp_path: Path, agent: str, capsys: pytest.CaptureFixture[str]) -> None:
     with staged(tmp_path, agent) as stage:
         mark = stage.lab.journal.last

@@ -8,12 +8,16 @@ from scenarios import labs
 pytestmark = labs.in_a_guest
 
 SCENARIOS = (
-    *("fast-track", "no-fast-track", "container-changes", "on-hold", "unknown-feature", "jit-user"),
+    *("fast-track", "no-fast-track", "container-changes", "on-hold", "unknown-feature"),
     *("certificate-rotation", "certificates-by-3des", "certificates-garbage"),
-    *("dhcp-discovery", "false-wire-server", "wire-server-moves", "storage-blocked", "status-page-blob"),
+    *("dhcp-discovery", "false-wire-server", "storage-blocked", "status-page-blob"),
 )
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+WAITED = ("jit-user", "wire-server-moves")
+"""Those in which the agent is given time to notice."""
+
+
+@pytest.mark.parametrize("name", [*SCENARIOS, *(pytest.param(name, marks=pytest.mark.slow) for name in WAITED)])
 def test_the_scenario_holds(name: str) -> None:
     assert labs.not_held(labs.run(document.find(name))) == []

@@ -31,6 +31,8 @@ CLIENTS = [
     ("rhel9", "NetworkManager by nmcli", "/usr/bin/nmcli", "#!/bin/sh\necho 'DHCP4.OPTION[3]: private_245 = a8:3f:81:11'\n"),
     ("suse", "dhcpcd", "/var/lib/dhcpcd/eth0.lease", None),
 ]
+AT_HAND = {"dhclient, the last valid lease", "systemd-networkd", "dhcpcd"}
+"""Those that every run of the tests plays."""
 SYSTEMS = {
     "debian": None,
     "rhel6": 'ID="rhel"\nVERSION_ID="6.10"\n',
@@ -53,7 +55,11 @@ def scenario(place: str, content: str | None, system: str | None) -> str:
     return f'{UNNAMED}[machine]\nroutes = []\n[[step]]\ndo = "run"\ncommand = "{quoted(command)}"\n'
 
 
-@pytest.mark.parametrize(("system", "client", "place", "content"), CLIENTS, ids=[f"{one[0]}: {one[1]}" for one in CLIENTS])
+@pytest.mark.parametrize(
+    ("system", "client", "place", "content"),
+    [pytest.param(*one, marks=() if one[1] in AT_HAND else pytest.mark.slow) for one in CLIENTS],
+    ids=[f"{one[0]}: {one[1]}" for one in CLIENTS],
+)
 def test_a_lease_of_the_running_client_names_it(
     tmp_path: Path, system: str, client: str, place: str, content: str | None
 ) -> None:

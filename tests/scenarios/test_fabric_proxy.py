@@ -70,14 +70,14 @@ VARIABLES = {"http_proxy": f"http://{PROXY}:{PORT}"}
     ("configuration", "environment", "proxied"),
     [
         (CONFIGURED, {}, True),
-        ("", VARIABLES, True),
-        ("", {"HTTP_PROXY": f"{PROXY}:{PORT}", "HTTPS_PROXY": f"{PROXY}:{PORT}"}, True),
         ("", {**VARIABLES, "no_proxy": "10.77.0.0/24"}, False),
-        ("", {**VARIABLES, "NO_PROXY": "localhost, 10.77.0.1"}, False),
-        ('[configuration]\n"HttpProxy.Host" = "10.77.0.1"\n', VARIABLES, False),
-        ("", {}, False),
+        pytest.param("", VARIABLES, True, marks=pytest.mark.slow),
+        pytest.param("", {"HTTP_PROXY": f"{PROXY}:{PORT}", "HTTPS_PROXY": f"{PROXY}:{PORT}"}, True, marks=pytest.mark.slow),
+        pytest.param("", {**VARIABLES, "NO_PROXY": "localhost, 10.77.0.1"}, False, marks=pytest.mark.slow),
+        pytest.param('[configuration]\n"HttpProxy.Host" = "10.77.0.1"\n', VARIABLES, False, marks=pytest.mark.slow),
+        pytest.param("", {}, False, marks=pytest.mark.slow),
     ],
-    ids=["configured", "environment", "capitals", "no_proxy network", "no_proxy address", "a host without a port", "none"],
+    ids=["configured", "no_proxy network", "environment", "capitals", "no_proxy address", "a host without a port", "none"],
 )
 def test_storage_goes_through_the_proxy_and_the_host_never_does(
     tmp_path: Path, configuration: str, environment: dict[str, str], proxied: bool

@@ -106,7 +106,7 @@ def check(what: str, points: tuple[Effect, ...], again: Try, among: int, capsys:
     assert len(missed) <= len(points) // 10
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_after_a_kill_at_any_point_of_first_boot_the_machine_ends_as_if_undisturbed(
     booted: Undisturbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,7 +115,7 @@ def test_after_a_kill_at_any_point_of_first_boot_the_machine_ends_as_if_undistur
     check("first boot", points, lambda effect: boot_again(effect, booted), len(points), capsys)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_after_a_kill_in_the_middle_of_any_change_of_first_boot_the_machine_ends_as_if_undisturbed(
     booted: Undisturbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,7 +131,7 @@ def test_after_a_kill_at_some_points_of_first_boot_the_machine_ends_as_if_undist
     check("first boot", points, lambda effect: boot_again(effect, booted), len(booted.effects), capsys)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_after_a_kill_at_any_point_of_deprovisioning_the_next_run_completes_it(
     deprovisioned: Undisturbed, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,11 +22,11 @@ pytestmark = labs.in_a_guest
 HERE = Path(__file__).parent / "provisioning"
 PLAYED = (
     *("key-by-certificate", "key-pair", "custom-data", "custom-data-kept", "existing-user", "system-user-refused"),
-    *("system-user-allowed", "several-drives", "mounted-medium", "late-medium", "provisioning-off", "agent-disabled"),
-    *("no-guest-agent", "root-password", "sshd-match-blocks", "kvp-report", "pool-running", "pool-savable", "pool-os-disk"),
+    *("system-user-allowed", "several-drives", "mounted-medium", "provisioning-off", "agent-disabled"),
+    *("no-guest-agent", "root-password", "sshd-match-blocks", "kvp-report", "pool-running"),
 )
-WAITED = ("not-azure", "very-late-medium")
-"""Those that take half a minute because the agent waits that long."""
+WAITED = ("not-azure", "very-late-medium", "late-medium", "pool-savable", "pool-os-disk")
+"""Those that take long because the agent waits: for a medium, for a platform."""
 
 
 @pytest.mark.parametrize("name", [*PLAYED, *(pytest.param(name, marks=pytest.mark.slow) for name in WAITED)])
@@ -248,6 +248,7 @@ def insert(lab: Lab, image: bytes) -> None:
     assert lab.guest.run(["mknod", "-m", "0660", f"/dev/{DRIVE}", "b", "7", str(number)]).ok
 
 
+@pytest.mark.slow
 def test_a_fat_medium_is_read_where_the_kernel_can_and_else_the_report_says_what_is_missing(tmp_path: Path) -> None:
     with labs.begun(labs.scenario_of(tmp_path, 'starts_agent = false\n[[step]]\ndo = "note"\ntext = "x"\n')) as lab:
         scenario = labs.scenario_of(tmp_path, USER)

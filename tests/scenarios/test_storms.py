@@ -18,6 +18,8 @@ from scenarios import labs
 pytestmark = labs.in_a_guest
 
 STORMS = [name for name in document.names() if name.startswith("storm-")]
+AT_HAND = {"storm-503", "storm-mixed"}
+"""Those that every run of the tests plays."""
 COMPARED = ["storm-503", "storm-410", "storm-reset"]
 
 
@@ -30,13 +32,15 @@ def test_every_kind_of_storm_has_its_scenario() -> None:
     assert {name.removeprefix("storm-") for name in STORMS} == set(kinds.split())
 
 
-@pytest.mark.parametrize("name", STORMS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in AT_HAND else pytest.mark.slow) for name in STORMS])
 def test_a_serving_agent_asks_little_in_a_storm_and_is_back_with_the_next_poll(name: str) -> None:
     result = labs.run(document.find(name))
     assert labs.not_held(result) == []
 
 
-@pytest.mark.parametrize("effect", ["status", "reset", "truncate", "garbage"])
+@pytest.mark.parametrize(
+    "effect", ["status", *(pytest.param(each, marks=pytest.mark.slow) for each in ("reset", "truncate", "garbage"))]
+)
 def test_a_boot_in_a_storm_is_done_as_soon_as_it_ends(tmp_path: Path, effect: str) -> None:
     code = "code = 503" if effect == "status" else ""
     fault = f'[[fault]]\nservice = "wireserver"\nuntil = 20\neffect = "{effect}"\n{code}\n'
@@ -46,7 +50,7 @@ def test_a_boot_in_a_storm_is_done_as_soon_as_it_ends(tmp_path: Path, effect: st
         assert stormy_requests(lab.journal) <= 12
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.registry
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", COMPARED)

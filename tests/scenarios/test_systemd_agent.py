@@ -25,7 +25,7 @@ LINK = "cat /sys/class/net/eth0/carrier_changes; ip -4 -o address show eth0 | tr
 FAILING = "#!/bin/sh\\necho no manager >&2\\nexit 1\\n"
 
 
-@pytest.fixture(scope="module", params=["bookworm", pytest.param("trixie", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["bookworm", pytest.param("trixie", marks=pytest.mark.long)])
 def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     used = systemd_labs.adapter_of(suite=request.param)
     with systemd_labs.begun(tmp_path_factory.mktemp("systemd"), used=used) as made:

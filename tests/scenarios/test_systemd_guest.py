@@ -53,7 +53,7 @@ within = 30
 """
 
 
-@pytest.fixture(scope="module", params=["bookworm", pytest.param("trixie", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["bookworm", pytest.param("trixie", marks=pytest.mark.long)])
 def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A guest in which no agent is started; the tests with it go on from each other's state."""
     scenario = labs.scenario_of(tmp_path_factory.mktemp("machine"), WITHOUT_AGENT)
@@ -112,7 +112,7 @@ def test_a_first_boot_holds_in_it() -> None:
     assert labs.not_held(result) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("agent", "suite"), [("debian", "bookworm"), ("ours", "trixie")])
 def test_a_first_boot_holds_with_other_agents_and_in_other_roots(agent: str, suite: str) -> None:
     used = systemd_labs.adapter_of(agent, suite)
@@ -134,7 +134,7 @@ def test_an_address_of_the_scenarios_own_is_set_by_networkd(tmp_path: Path) -> N
         assert [entry for entry in lab.journal.entries() if entry.facts.get("message")] == []
 
 
-@pytest.mark.parametrize("how", ["killed", "ended"])
+@pytest.mark.parametrize("how", ["killed", pytest.param("ended", marks=pytest.mark.slow)])
 def test_nothing_is_left_of_it_however_the_lab_ends(tmp_path: Path, how: str) -> None:
     systemd_labs.adapter_of()
     before = untouched.state()
