@@ -27,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(invocation, program)
     except Failure as failure:
         _complain(program, failure)
+        path = invocation.configuration_path
+        if path is not None and not os.path.exists(path):  # noqa: PTH110 - as above
+            print(legacy.usage(program), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -220,6 +220,7 @@ def _agent(invocation: Invocation, course: Course, prefix: str, door: Door) -> i
         random=os.urandom,
         environment={name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"},
         command=command(invocation),
+        work_in=os.chdir,
         notify=notify,
         quiet=quiet,
     )

@@ -27,6 +27,8 @@ class Agent:
     """What extension commands inherit (extensions.md 2.8): the environment this process was started with."""
     command: tuple[str, ...] = ("/usr/bin/python3", "/usr/sbin/waagent")
     """What starts this agent: interpreter, program, and arguments that every verb takes."""
+    work_in: Callable[[str], object] = lambda directory: None
+    """Makes a directory the working directory of this process."""
     notify: Callable[[str], object] = lambda state: None
     quiet: Callable[[], object] = lambda: None
 

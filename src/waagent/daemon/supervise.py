@@ -26,7 +26,7 @@ from waagent.daemon.search import Search, keep_searching
 from waagent.fabric import leases, routes
 from waagent.fabric.goal_state import Refresh
 from waagent.guest import platform
-from waagent.model.failure import Failure
+from waagent.model.failure import Failure, SystemFailure
 from waagent.model.health import HealthReport, provisioning_failed
 from waagent.provision import marker
 from waagent.provision.marker import Verdict
@@ -225,10 +225,14 @@ class Daemon:
 
     def _begin_search(self) -> None:
         """This machine is on Azure: only now the agent takes its places on the disk."""
-        files, paths = self._agent.system.files, self._agent.paths
+        agent = self._agent
+        files, paths = agent.system.files, agent.paths
         try:
             files.make_directory(paths.lib, mode=0o700)
+            agent.work_in(files.real_path(paths.lib))
             files.make_directory(paths.extension_logs, mode=0o755)
+        except SystemFailure as failure:
+            agent.system.log.error(str(failure))
         finally:
             self.scheduler.errand("fabric", self._find)
 
