@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from waagent.daemon import kernel, network, upkeep, wire_guard
+from waagent.daemon import kernel, network, wire_guard
 from waagent.daemon.agent import Agent
 from waagent.daemon.resource_disk import ResourceDisk
 from waagent.daemon.schedule import Scheduler
@@ -45,4 +45,3 @@ class Environment:
         """In the fabric's lane, after provisioning, with the first goal state."""
         wire_guard.serve(self._agent, self._scheduler, lambda: connection.address, self._tell)
         network.serve(self._agent, self._scheduler, self._tell)
-        upkeep.serve(self._agent, self._scheduler, connection, self._tell)

@@ -1,27 +1,35 @@
-"""What keeps the agent itself in bounds and in sight: the log bundle for support.
+"""What keeps the agent itself in bounds and in sight: its control group, the clean-up, and the log bundle for support.
 
-Odd: each of these is due minutes after the start and imported then, so that a machine that has just begun to serve does
-not pay for it.
+Odd: what is due minutes after the start is imported then, so that a machine that has just begun to serve does not pay for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from waagent.daemon.agent import Agent
+from waagent.daemon.outbox import Outbox
 from waagent.daemon.schedule import Duty, Scheduler
 from waagent.fabric.connection import Connection
-from waagent.model.event import Operation
+from waagent.model.event import Event
+from waagent.report import telemetry
+from waagent.report.telemetry import Origin, Placement
 
-Tell = Callable[[Operation], None]
+if TYPE_CHECKING:
+    from waagent.duties.cgroups import Metric
+
+SYSTEMD = "/run/systemd/system"
 
 
-def serve(agent: Agent, scheduler: Scheduler, connection: Connection, tell: Tell) -> None:
+def serve(agent: Agent, scheduler: Scheduler, connection: Connection, outbox: Outbox) -> None:
     """Begin with the first goal state."""
     config = agent.config
+    if config.cgroups.enabled:
+        scheduler.errand("monitor", lambda: _begin_group(agent, scheduler, outbox))
     if config.logs.collect and config.cgroups.enabled:
         delay, period = float(config.debug.log_collector_initial_delay), float(config.logs.collect_period)
-        bundle = _Late(lambda: _log_bundle(agent, connection, tell))
+        bundle = _Late(lambda: _log_bundle(agent, connection, outbox))
         scheduler.add(Duty("log bundle", "log bundle", bundle, lambda: period, delay))
 
 
@@ -38,7 +46,35 @@ class _Late:
         self._work()
 
 
-def _log_bundle(agent: Agent, connection: Connection, tell: Tell) -> Callable[[], object]:
+def _log_bundle(agent: Agent, connection: Connection, outbox: Outbox) -> Callable[[], object]:
     from waagent.duties.log_bundle import LogBundle
 
-    return LogBundle(agent.system, agent.config, agent.paths, agent.command, connection.host.put_log, tell).run
+    return LogBundle(agent.system, agent.config, agent.paths, agent.command, connection.host.put_log, outbox.tell).run
+
+
+# -- the monitor lane
+
+
+def _begin_group(agent: Agent, scheduler: Scheduler, outbox: Outbox) -> None:
+    if not agent.system.files.exists(SYSTEMD):
+        agent.system.log.info("control groups are neither watched nor limited: systemd does not run here")
+        return
+    from waagent.duties.cgroups import AgentGroup
+
+    group = AgentGroup(
+        agent.system,
+        agent.config,
+        agent.process_id,
+        outbox.tell,
+        lambda found: outbox.add([_counted(agent, each) for each in found]),
+    )
+    if group.begin():
+        period = float(agent.config.debug.cgroup_check_period)
+        scheduler.add(Duty("control group", "monitor", group.check, lambda: period, period))
+
+
+def _counted(agent: Agent, metric: Metric) -> Callable[[Placement], Event]:
+    origin = Origin(agent.system.clock.now(), process_id=agent.process_id)
+    return lambda placement: telemetry.counter_event(
+        metric.category, metric.counter, metric.instance, metric.value, agent.machine, placement, origin
+    )

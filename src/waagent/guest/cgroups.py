@@ -21,6 +21,8 @@ _CPU = ("cpu,cpuacct", "cpuacct,cpu", "cpu")
 _TICKS = 100.0
 """Ticks of a second in ``cpuacct.stat``: USER_HZ, the same on every Linux we know."""
 _LIMIT = 1024 * 1024
+_CHILDREN = 500
+"""Groups in one group that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,12 @@ class Group:
     version: int
     path: str
     cpu: str | None = None
+    """Where its share of the CPU is held down."""
     memory: str | None = None
+    time: str | None = None
+    """Where its time on the CPU is counted, which needs no controller in the second version."""
+    tree: str | None = None
+    """Where its processes are listed."""
 
     @property
     def unit(self) -> str:
@@ -62,34 +69,50 @@ def own(files: Files) -> Group | None:
 
 
 def parse(files: Files, text: str) -> Group | None:
-    """The group that the text of a ``/proc/<pid>/cgroup`` names."""
-    places = {}
+    """The group that the text of a ``/proc/<pid>/cgroup`` names: where systemd has put the process."""
+    places: dict[str, str] = {}
     for line in text.splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
-        places.update(dict.fromkeys(controllers.split(","), (controllers, path)))
+        places.update(dict.fromkeys((controllers, *controllers.split(",")), path))
     if "cpu" in places or "memory" in places:
-        (names, path), (_, memory) = places.get("cpu", ("", "")), places.get("memory", ("", ""))
-        found = [f"{ROOT}/{each}{path}" for each in (names, *_CPU) if names and files.exists(f"{ROOT}/{each}{path}")]
-        place = f"{ROOT}/memory{memory}"
-        return Group(1, path or memory, found[0] if found else None, place if memory and files.exists(place) else None)
+        path = places.get("name=systemd") or places.get("memory") or places["cpu"]
+        return _of_one(files, path, {name for name, its in places.items() if its == path})
     if "" not in places or not files.exists(f"{ROOT}/cgroup.controllers"):
         return None
-    place = f"{ROOT}{places[''][1]}".rstrip("/")
-    counted = _text(files, f"{place}/cgroup.controllers").split()
-    return Group(2, places[""][1], place if "cpu" in counted else None, place if "memory" in counted else None)
+    return _of_two(files, places[""])
 
 
 def below(group: Group, files: Files, path: str) -> Group:
     """Another group of the same machine: ``path`` from the root, as ``group`` has its own."""
     trimmed = f"/{path.strip('/')}"
+    return _of_two(files, trimmed) if group.version == 2 else _of_one(files, trimmed, {*_CPU, "memory", "cpuacct"})
+
+
+def limits_cpu(files: Files, group: Group) -> bool:
+    """Whether this machine can hold a group's share of the CPU down at all."""
     if group.version == 2:
-        place = f"{ROOT}{trimmed}"
-        there = place if files.exists(place) else None
-        return Group(2, trimmed, there, there)
-    cpu = next((f"{ROOT}/{each}{trimmed}" for each in _CPU if files.exists(f"{ROOT}/{each}{trimmed}")), None)
-    memory = f"{ROOT}/memory{trimmed}"
-    return Group(1, trimmed, cpu, memory if files.exists(memory) else None)
+        return "cpu" in _text(files, f"{ROOT}/cgroup.controllers").split()
+    return any(files.exists(f"{ROOT}/{each}/cgroup.procs") for each in _CPU)
+
+
+def _of_one(files: Files, path: str, member: set[str]) -> Group:
+    def place(*names: str) -> str | None:
+        return next((f"{ROOT}/{each}{path}" for each in names if each in member and files.exists(f"{ROOT}/{each}{path}")), None)
+
+    tree = next((f"{ROOT}/{each}{path}" for each in ("systemd", "memory", *_CPU) if files.exists(f"{ROOT}/{each}{path}")), None)
+    unified = f"{ROOT}/unified{path}"
+    time = place("cpu,cpuacct", "cpuacct,cpu", "cpuacct") or (unified if files.exists(f"{unified}/cpu.stat") else None)
+    return Group(1, path, cpu=place(*_CPU), memory=place("memory"), time=time, tree=tree)
+
+
+def _of_two(files: Files, path: str) -> Group:
+    place = f"{ROOT}{path}".rstrip("/")
+    if not files.exists(f"{place}/cgroup.procs"):
+        return Group(2, path)
+    counted = _text(files, f"{place}/cgroup.controllers").split()
+    cpu, memory = (place if name in counted else None for name in ("cpu", "memory"))
+    return Group(2, path, cpu=cpu, memory=memory, time=place, tree=place)
 
 
 def objection(files: Files, group: Group | None) -> str | None:
@@ -103,18 +126,20 @@ def objection(files: Files, group: Group | None) -> str | None:
     slice_, unit = posixpath.split(group.path)
     if slice_ not in ("/azure.slice", "/system.slice") or not unit.endswith(".service"):
         return f"the agent runs in {group.path}, not as a service of its own"
-    if group.cpu is None and group.memory is None:
-        return "no controller counts for the agent's service"
     return None
 
 
 def processes(files: Files, group: Group) -> tuple[int, ...]:
     """The numbers of the processes in a group, those of its children not counted."""
-    for place in (group.cpu, group.memory):
-        text = _text(files, f"{place}/cgroup.procs") if place else ""
-        if text:
-            return tuple(int(line) for line in text.split() if line.isdecimal())
-    return ()
+    text = _text(files, f"{group.tree}/cgroup.procs") if group.tree else ""
+    return tuple(int(line) for line in text.split() if line.isdecimal())
+
+
+def children(files: Files, group: Group) -> tuple[str, ...]:
+    """The names of the groups in a group."""
+    if group.tree is None:
+        return ()
+    return tuple(name for name in files.names(group.tree, _CHILDREN) if name.endswith((".slice", ".scope", ".service")))
 
 
 def usage(files: Files, group: Group) -> Usage:
@@ -123,34 +148,40 @@ def usage(files: Files, group: Group) -> Usage:
 
 
 def _usage_of_two(files: Files, group: Group) -> Usage:
-    place = group.cpu or group.memory
-    if place is None:
-        return Usage()
-    cpu, memory = _numbers(files, f"{place}/cpu.stat"), _numbers(files, f"{place}/memory.stat")
+    cpu = _numbers(files, f"{group.time}/cpu.stat") if group.time else {}
     used, throttled = cpu.get("usage_usec"), cpu.get("throttled_usec")
+    memory = _numbers(files, f"{group.memory}/memory.stat") if group.memory else {}
     return Usage(
         cpu=None if used is None else used / 1e6,
         throttled=None if throttled is None else throttled / 1e6,
         anonymous=memory.get("anon"),
         cache=memory.get("file"),
-        swap=_number(files, f"{place}/memory.swap.current"),
-        peak=_number(files, f"{place}/memory.peak"),
-        reclaims=_numbers(files, f"{place}/memory.events").get("high"),
+        swap=_number(files, f"{group.memory}/memory.swap.current") if group.memory else None,
+        peak=_number(files, f"{group.memory}/memory.peak") if group.memory else None,
+        reclaims=_numbers(files, f"{group.memory}/memory.events").get("high") if group.memory else None,
     )
 
 
 def _usage_of_one(files: Files, group: Group) -> Usage:
-    ticks = _numbers(files, f"{group.cpu}/cpuacct.stat") if group.cpu else {}
     throttled = (_numbers(files, f"{group.cpu}/cpu.stat") if group.cpu else {}).get("throttled_time")
     memory = _numbers(files, f"{group.memory}/memory.stat") if group.memory else {}
     return Usage(
-        cpu=(ticks["user"] + ticks["system"]) / _TICKS if "user" in ticks and "system" in ticks else None,
+        cpu=_seconds(files, group.time) if group.time else None,
         throttled=None if throttled is None else throttled / 1e9,
         anonymous=memory.get("rss"),
         cache=memory.get("cache"),
         swap=memory.get("swap"),
         peak=_number(files, f"{group.memory}/memory.max_usage_in_bytes") if group.memory else None,
     )
+
+
+def _seconds(files: Files, place: str) -> float | None:
+    """Of the first version's own counter, else of the second's, which counts beside it."""
+    ticks = _numbers(files, f"{place}/cpuacct.stat")
+    if "user" in ticks and "system" in ticks:
+        return (ticks["user"] + ticks["system"]) / _TICKS
+    used = _numbers(files, f"{place}/cpu.stat").get("usage_usec")
+    return None if used is None else used / 1e6
 
 
 def _numbers(files: Files, path: str) -> Mapping[str, int]:
