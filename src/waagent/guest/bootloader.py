@@ -68,8 +68,7 @@ def words_of(texts: Sequence[str], keys: Sequence[str], command: str = "") -> tu
 
 def replaces(text: str, key: str) -> bool:
     """Whether a file assigns the key anew, so that what earlier files said is lost."""
-    found = assignment.find(text, key)
-    return bool(found) and not found[-1].refers_to(key)
+    return any(not each.refers_to(key) for each in assignment.find(text, key))
 
 
 def added(text: str, kind: BootFormat, key: str, options: Options) -> str:

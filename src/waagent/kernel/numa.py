@@ -43,7 +43,7 @@ def _add(system: System, guest: Guest, text: str) -> None:
     from waagent.kernel.purpose import NUMA
 
     facts = observe.observe(system, guest, NUMA.name)
-    if facts.saved_entries is not None or any(file.saved is not None for file in facts.files):
+    if facts.touched:
         system.log.info(f"numa=off was added for the kernel {text} before; it takes effect at a boot")
     elif apply(system, run.prepare(system, guest, NUMA)):
         system.log.info(f"numa=off was added for the kernel {text}; it takes effect at the next boot")

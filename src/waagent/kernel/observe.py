@@ -10,7 +10,8 @@ from waagent.guest.bootloader import BootFormat
 from waagent.guest.profile import Argv, BootLoader, Guest
 from waagent.system.port import Kind, System
 
-SAVED_ENTRIES = "/boot/loader/entries"
+GRUBENV = "/boot/grub2/grubenv"
+NEW_KERNELS = "/etc/kernel/cmdline"
 LIMIT = 4 * 1024 * 1024
 _MAIN_CONFIG = "/boot/grub2/grub.cfg"
 _EFI_CONFIGS = "/boot/efi/EFI/*/grub.cfg"
@@ -28,7 +29,8 @@ class BootFile:
 
 @dataclass(frozen=True)
 class BootFacts:
-    """``kind`` None: no boot loader is known here. ``entries``: what grubby says of each, where it keeps the options.
+    """``kind`` None: no boot loader is known here. ``entries``: where each kernel's options are in a file of its own, which
+    grubby changes; ``grubenv`` is what they may refer to.
 
     ``regenerate`` are the commands that make ``generated`` (the texts of grub.cfg) from the files.
     """
@@ -37,8 +39,13 @@ class BootFacts:
     files: tuple[BootFile, ...] = ()
     regenerate: tuple[Argv, ...] = ()
     generated: tuple[str, ...] = ()
-    entries: str | None = None
-    saved_entries: str | None = None
+    entries: tuple[BootFile, ...] = ()
+    grubenv: BootFile = BootFile(GRUBENV, None)
+
+    @property
+    def touched(self) -> bool:
+        """Whether the options were put in before, and not taken back."""
+        return any(file.saved is not None for file in (*self.files, *self.entries))
 
 
 def saved_path(path: str, purpose: str) -> str:
@@ -66,10 +73,12 @@ def _oem(system: System, look: _Look) -> BootFacts:
 def _grub(system: System, look: _Look) -> BootFacts:
     files = system.files
     defaults = tuple(look.file(path) for path in (bootloader.DEFAULT_GRUB, *files.glob(bootloader.GRUB_OVERRIDES)))
-    if system.commands.find("grubby") and files.glob(bootloader.ENTRIES):
-        entries = system.commands.run(("grubby", "--info=ALL"), timeout=60.0).stdout
+    entries = files.glob(bootloader.ENTRIES)
+    if entries and system.commands.find("grubby"):
         main = defaults[:1] if defaults[0].text is not None else ()
-        return BootFacts(BootFormat.DEFAULTS, main, entries=entries, saved_entries=look.saved(SAVED_ENTRIES))
+        more = (NEW_KERNELS,) if files.exists(NEW_KERNELS) else ()
+        kept = tuple(look.file(path) for path in (*entries, *more))
+        return BootFacts(BootFormat.DEFAULTS, main, entries=kept, grubenv=look.file(GRUBENV))
     commands, configs = _makers(system)
     if commands:
         generated = tuple(look.text(path) or "" for path in configs)

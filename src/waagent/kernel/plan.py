@@ -7,13 +7,14 @@ was cut short anywhere and is made again ends the same: the copy is written firs
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from waagent.guest import bootloader
 from waagent.guest.bootloader import BootFormat, Options
 from waagent.guest.profile import Guest
 from waagent.kernel import entries
-from waagent.kernel.observe import SAVED_ENTRIES, BootFacts, BootFile, saved_path
+from waagent.kernel.observe import BootFacts, BootFile, saved_path
 from waagent.kernel.purpose import Purpose
 from waagent.system.action import Plan, Remove, Run, WriteFile
 
@@ -29,15 +30,10 @@ _FORGET = "forget what was kept to go back to"
 def add(facts: BootFacts, guest: Guest, purpose: Purpose) -> Plan:
     """Actions that give the options to the kernels of this machine; none where they have them."""
     edited = _edited(facts, guest, purpose)
-    keeps = tuple(
-        WriteFile(saved_path(file.path, purpose.name), _bytes(ABSENT if file.text is None else file.text), file.mode, why=_KEEP)
-        for file in facts.files
-        if file.path in edited and file.saved is None
-    )
+    keeps = _keeps((file for file in facts.files if file.path in edited), purpose)
     writes = tuple(WriteFile(path, _bytes(text), why=purpose.why) for path, text in edited.items())
     regenerate = _regenerate(facts) if edited or _is_stale(facts, purpose.options) else ()
-    # grubby edits the file of defaults by the way: what is written last is what was planned
-    return (*keeps, *_entries_added(facts, purpose), *writes, *regenerate)
+    return (*keeps, *_undisturbed(facts, _entries_added(facts, purpose), writes), *writes, *regenerate)
 
 
 def remove(facts: BootFacts, guest: Guest, purpose: Purpose) -> Plan:
@@ -46,7 +42,8 @@ def remove(facts: BootFacts, guest: Guest, purpose: Purpose) -> Plan:
     edited = _edited(replace(facts, files=tuple(_before(file) for file in facts.files)), guest, purpose)
     writes = tuple(action for file in ours for action in _restored(facts, guest, purpose, file, edited.get(file.path)))
     forget = tuple(Remove(saved_path(file.path, purpose.name), why=_FORGET) for file in ours)
-    return (*_entries_removed(facts, purpose), *writes, *(_regenerate(facts) if ours else ()), *forget)
+    regenerate = _regenerate(facts) if ours else ()
+    return (*_undisturbed(facts, _entries_removed(facts, purpose), writes), *writes, *regenerate, *forget)
 
 
 def _edited(facts: BootFacts, guest: Guest, purpose: Purpose) -> dict[str, str]:
@@ -101,25 +98,80 @@ def _is_stale(facts: BootFacts, options: Options) -> bool:
     return False
 
 
+def _keeps(files: Iterable[BootFile], purpose: Purpose) -> Plan:
+    return tuple(
+        WriteFile(saved_path(file.path, purpose.name), _bytes(ABSENT if file.text is None else file.text), file.mode, why=_KEEP)
+        for file in files
+        if file.saved is None
+    )
+
+
 def _entries_added(facts: BootFacts, purpose: Purpose) -> Plan:
-    if facts.entries is None:
+    """By grubby where it only adds; where it would replace, and for kernels to come, in the files."""
+    variable = entries.variable(facts.grubenv.text or "")
+    lacking = {file: entries.lacking(file, file.text or "", variable, purpose.options) for file in facts.entries}
+    wanting = {file: options for file, options in lacking.items() if options}
+    if not wanting:
         return ()
-    commands = entries.commands("args", entries.lacking(entries.parse(facts.entries), purpose.options))
-    if not commands:
-        return ()
-    path = saved_path(SAVED_ENTRIES, purpose.name)
-    keep = () if facts.saved_entries is not None else (WriteFile(path, _bytes(facts.entries), 0o600, why=_KEEP),)
-    return (*keep, *(Run(argv, timeout=REGENERATE, why=purpose.why) for argv in commands))
+    edited = {
+        file: entries.added(file, file.text or "", options)
+        for file, options in wanting.items()
+        if not entries.is_entry(file) or entries.clashes(entries.words(file, file.text or "", variable), options)
+    }
+    by_tool = {file: options for file, options in lacking.items() if entries.is_entry(file)}
+    whole = all(file in wanting and file not in edited for file in by_tool)
+    names = {entries.kernel(file): options for file, options in by_tool.items() if file not in edited}
+    grubenv = () if facts.grubenv.text is None else (facts.grubenv,)
+    return (
+        *_keeps((*facts.entries, *grubenv), purpose),
+        *(Run(argv, timeout=REGENERATE, why=purpose.why) for argv in entries.commands("args", names, all_kernels=whole)),
+        *(WriteFile(file.path, _bytes(text), why=purpose.why) for file, text in edited.items()),
+    )
+
+
+def _undisturbed(facts: BootFacts, steps: Plan, writes: Plan) -> Plan:
+    """grubby edits the file of defaults by the way: what is written after it is what was planned, or what was there."""
+    planned = {action.path for action in writes if isinstance(action, WriteFile | Remove)}
+    if not any(isinstance(step, Run) for step in steps):
+        return steps
+    why = "have no other tool's edit in it"
+    rest = tuple(file for file in facts.files if file.text is not None and file.path not in planned)
+    return (*steps, *(WriteFile(file.path, _bytes(file.text or ""), why=why) for file in rest))
 
 
 def _entries_removed(facts: BootFacts, purpose: Purpose) -> Plan:
     """Taken from the entries that had not had them; an entry that is new since has them from the others."""
-    if facts.saved_entries is None:
+    kept = tuple(file for file in (*facts.entries, facts.grubenv) if file.saved is not None)
+    if not kept:
         return ()
-    before = entries.lacking(entries.parse(facts.saved_entries), purpose.options)
-    commands = entries.commands("remove-args", entries.since(before, entries.parse(facts.entries or ""), purpose.options))
-    runs = tuple(Run(argv, timeout=REGENERATE, why="take the options back") for argv in commands)
-    return (*runs, Remove(saved_path(SAVED_ENTRIES, purpose.name), why=_FORGET))
+    why = "take the options back"
+    variable = entries.variable(facts.grubenv.saved or facts.grubenv.text or "")
+    before = {
+        file: entries.lacking(file, file.saved, variable, purpose.options) for file in facts.entries if file.saved is not None
+    }
+    lacked = [options for file, options in before.items() if entries.is_entry(file)]
+    common = tuple(option for option in purpose.options if lacked and all(option in each for each in lacked))
+    ours = {file: before.get(file, common if entries.is_entry(file) else ()) for file in facts.entries}
+    by_tool = {entries.kernel(file): options for file, options in ours.items() if entries.is_entry(file)}
+    commands = entries.commands("remove-args", by_tool, all_kernels=True)
+    texts = {file: _entry_restored(file, options) for file, options in ours.items()}
+    return (
+        *(Run(argv, timeout=REGENERATE, why=why) for argv in commands),
+        *(WriteFile(file.path, _bytes(text), why=why) for file, text in texts.items() if ours[file] or text != file.text),
+        # the entries' copies together and last: an entry without one counts as new
+        *(Remove(saved_path(file.path, purpose.name), why=_FORGET) for file in kept if not entries.is_entry(file)),
+        Remove(saved_path(bootloader.ENTRIES, purpose.name), why=_FORGET),
+    )
+
+
+def _entry_restored(file: BootFile, options: Options) -> str:
+    """Every byte as it was; where somebody has edited it since, only what is ours goes."""
+    text = file.text or ""
+    if file.saved is not None and (
+        entries.same(text, file.saved) or entries.same(text, entries.added(file, file.saved, options))
+    ):
+        return file.saved
+    return entries.removed(file, text, options)
 
 
 def _bytes(text: str) -> bytes:

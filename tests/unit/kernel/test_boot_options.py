@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from unit.kernel.boot_machines import AZURE, DEBIAN, FAMILIES, RHEL, UNKNOWN, BootMachine, os_release
+from unit.kernel.boot_machines import AZURE, DEBIAN, FAMILIES, RHEL, UNKNOWN, BootMachine, entry, os_release
 from waagent.guest import bootloader
 from waagent.kernel.numa import spare_old_kernel
 from waagent.kernel.purpose import NUMA, serial_console
@@ -156,19 +156,43 @@ def test_a_loader_conf_that_was_edited_since_gets_its_old_values_back() -> None:
 
 def test_a_kernel_that_was_installed_since_loses_the_options_too() -> None:
     machine = BootMachine(FAMILIES["rhel9"])
-    before = dict(machine.entries)
     do(machine)
-    machine.entries["/boot/vmlinuz-newer"] = "ro quiet console=ttyS0 earlyprintk=ttyS0"
+    machine.files.put(*entry("newer", "ro quiet console=ttyS0 earlyprintk=ttyS0").popitem())
     do(machine, undo=True)
-    assert machine.entries == {**before, "/boot/vmlinuz-newer": "ro quiet"}
+    assert machine.options("newer") == "ro quiet"
 
 
-def test_entries_that_differ_are_each_given_what_they_lack_and_lose_just_that() -> None:
+def test_entries_that_differ_are_each_given_what_they_lack_and_no_console_is_lost() -> None:
     machine = BootMachine(FAMILIES["rhel9-mixed"])
     do(machine)
-    assert machine.entries["/boot/vmlinuz-told"] == "ro root=/dev/sda2 console=tty0 console=ttyS0,115200n8 earlyprintk=ttyS0"
+    assert machine.options("new") == "ro root=/dev/sda2 quiet console=ttyS0 earlyprintk=ttyS0"
+    assert machine.options("told") == "ro root=/dev/sda2 console=tty0 console=ttyS0,115200n8 earlyprintk=ttyS0"
+    assert machine.options("screen") == "ro root=/dev/sda2 console=tty0 quiet console=ttyS0 earlyprintk=ttyS0"
+    assert machine.options("done") == "ro console=ttyS0 earlyprintk=ttyS0"
+    assert machine.files.text("/etc/default/grub") == AZURE
+
+
+def test_a_console_in_grubenv_stays_and_the_entry_has_ours_beside_it() -> None:
+    machine = BootMachine(FAMILIES["rhel8-console"])
+    do(machine)
+    assert machine.options("4.18.0-553.el8.x86_64") == "$kernelopts console=ttyS0 earlyprintk=ttyS0"
+    assert "console=tty0 quiet" in machine.files.text("/boot/grub2/grubenv")
+
+
+def test_kernels_to_come_have_the_options_too() -> None:
+    machine = BootMachine(FAMILIES["rhel9"])
+    do(machine)
+    line = "root=/dev/mapper/rhel-root ro rhgb quiet console=ttyS0 earlyprintk=ttyS0\n"
+    assert machine.files.text("/etc/kernel/cmdline") == line
+
+
+def test_an_entry_that_was_edited_since_loses_only_what_was_added() -> None:
+    machine = BootMachine(FAMILIES["rhel9"])
+    do(machine)
+    path = "/boot/loader/entries/0123-5.14.0-362.el9.x86_64.conf"
+    machine.files.put(path, machine.files.text(path).replace("quiet", "nosmt"))
     do(machine, undo=True)
-    assert machine.entries == FAMILIES["rhel9-mixed"]["entries"]
+    assert machine.options("5.14.0-362.el9.x86_64") == "root=/dev/mapper/rhel-root ro rhgb nosmt"
 
 
 def test_a_former_file_keeps_its_mode_and_the_copy_has_it_too() -> None:

@@ -54,7 +54,7 @@ def holds(machine: BootMachine) -> None:
     assert prepare(machine.system, machine.guest, SERIAL, undo=True) == ()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(text_of(LINE), st.none() | text_of(ASSIGNMENT), st.sampled_from(["debian", "rhel", "sles"]))
 def test_grub_2(main: str, override: str | None, name: str) -> None:
     files = os_release(name, "9") | {"/etc/default/grub": main, "/boot/grub2/grub.cfg": "", "/boot/grub/grub.cfg": REAL_CONFIG}
