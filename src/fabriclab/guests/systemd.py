@@ -7,6 +7,7 @@ guest while systemd itself starts the agent.
 """
 
 import os
+import re
 import select
 import threading
 import tty
@@ -24,9 +25,10 @@ from fabriclab.guests.sandbox import Sandbox
 
 # What a root needs for it. udev: for its rules, which packages come with.
 PACKAGES = ("dbus", "init-system-helpers", "libpam-systemd", "systemd", "systemd-sysv", "udev")
-OF_SUITE = {"trixie": ("python3-crypt-r",)}
+OF_SUITE = {"trixie": ("python3-crypt-r",), "sid": ("python3-crypt-r",)}
 # From 256 on systemd takes version 1 control groups only when it is told so; from 258 on not at all.
 ENVIRONMENT = {"SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE": "1"}
+ONLY_UNIFIED = 258
 REBOOTED = 128 + 1  # what guest_init makes of the signal; another is a power-off
 
 CONSOLE = "console.log"  # beside the guest's layers: what is written to /dev/console
@@ -216,6 +218,7 @@ class SystemdGuest(Sandbox):
             **super()._specification(place, devices, media),
             "init": ["/sbin/init"],
             "environment": ENVIRONMENT,
+            "unified": version(self._root) >= ONLY_UNIFIED,
             "runtime": runtime,
             "console": self._console.name,
         }
@@ -249,6 +252,13 @@ class _Console:
                 os.write(self._log, os.read(self._near, 65536))
             elif ready:
                 return
+
+
+def version(root: Path) -> int:
+    """Of the root's systemd, by the library that carries it in its name; 0 when it cannot be told."""
+    found = next(iter(root.glob("usr/lib/*/systemd/libsystemd-shared-*.so")), None)
+    number = re.match(r"libsystemd-shared-(\d+)", found.name) if found is not None else None
+    return int(number[1]) if number is not None else 0
 
 
 def network(look: Machine, static: str | None) -> str:

@@ -56,13 +56,14 @@ Type=notify
 ExecStartPre=/bin/sh /{_PLACE}/machine.sh
 ExecStart=/usr/bin/python3 -I -S /{_PLACE}/hands.py {" ".join(PORTS)}
 KillMode=process
+Restart=always
 TimeoutStartSec=infinity
 OOMScoreAdjust=-900
 """
 _GATE = """[Unit]
 Description=the lab: what is done before the agent starts
 ConditionKernelCommandLine=lab.gate
-Wants=network-online.target lab-hands.service
+Wants=lab-hands.service
 After=network-online.target lab-hands.service
 Before=walinuxagent.service waagent.service
 

@@ -82,16 +82,14 @@ class Hands:
     def __init__(self, ports):
         self._ports = ports
         self._programs = {}  # process id -> Program
-        self._poll = select.poll()
 
     def serve(self):
         wake_read, wake_write = os.pipe()
         for end in (wake_read, wake_write):
             os.set_blocking(end, False)
-        for number in (signal.SIGCHLD, signal.SIGIO):
-            signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         for port in self._ports:
+            port.look()
             port.say(hello=boot())
         while True:
             poll = select.poll()
@@ -291,6 +289,8 @@ if __name__ == "__main__":
             os.mkfifo(f"/run/lab/{name}", 0o600)
         except FileExistsError:
             pass
+    for number in (signal.SIGCHLD, signal.SIGIO):
+        signal.signal(number, lambda *_: None)
     hands = Hands([Port(name) for name in sys.argv[1:]])
     if "NOTIFY_SOCKET" in os.environ:
         ready()
