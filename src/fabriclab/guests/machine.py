@@ -37,7 +37,7 @@ MOUNT_HELPER = """#!/bin/sh
 exec fuseiso -n "$1" "$2" -o ro,allow_other,default_permissions
 """
 
-# The real one of ntfs-3g would wait for itself for ever when the guest ends, and hold its disk; this one shows names, no content.
+# ntfs-3g's own would wait for itself for ever when the guest ends, and hold its disk; this one shows names and no content.
 NTFS_HELPER = """#!/bin/sh
 # mount(8) calls this for NTFS: DEVICE DIRECTORY -o OPTIONS
 command -v ntfsls >/dev/null || { echo "mount: $2: unknown filesystem type 'ntfs'." >&2; exit 32; }
