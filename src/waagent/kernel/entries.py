@@ -51,6 +51,8 @@ def clashes(found: tuple[str, ...], options: Options) -> bool:
 
 
 def added(file: BootFile, text: str, options: Options) -> str:
+    if not options:
+        return text
     match = _line(file).search(text)
     if match is None:
         return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}options {' '.join(options)}\n"

@@ -113,9 +113,10 @@ def _entries_added(facts: BootFacts, purpose: Purpose) -> Plan:
     wanting = {file: options for file, options in lacking.items() if options}
     if not wanting:
         return ()
+    # what grubby edits by the way is written again after it, also where nothing lacks
     edited = {
         file: entries.added(file, file.text or "", options)
-        for file, options in wanting.items()
+        for file, options in lacking.items()
         if not entries.is_entry(file) or entries.clashes(entries.words(file, file.text or "", variable), options)
     }
     by_tool = {file: options for file, options in lacking.items() if entries.is_entry(file)}
@@ -157,7 +158,7 @@ def _entries_removed(facts: BootFacts, purpose: Purpose) -> Plan:
     texts = {file: _entry_restored(file, options) for file, options in ours.items()}
     return (
         *(Run(argv, timeout=REGENERATE, why=why) for argv in commands),
-        *(WriteFile(file.path, _bytes(text), why=why) for file, text in texts.items() if ours[file] or text != file.text),
+        *(WriteFile(file.path, _bytes(text), why=why) for file, text in texts.items() if commands or text != file.text),
         # the entries' copies together and last: an entry without one counts as new
         *(Remove(saved_path(file.path, purpose.name), why=_FORGET) for file in kept if not entries.is_entry(file)),
         Remove(saved_path(bootloader.ENTRIES, purpose.name), why=_FORGET),

@@ -7,7 +7,8 @@ import subprocess
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unit.kernel.boot_machines import REAL_CONFIG, BootMachine, os_release
+from unit.kernel.boot_machines import REAL_CONFIG, BootMachine, entry, os_release
+from waagent.guest.bootloader import missing
 from waagent.kernel.purpose import serial_console
 from waagent.kernel.run import prepare
 from waagent.system.apply import apply
@@ -105,3 +106,38 @@ OEM_LINE = st.builds('set {}="{}"'.format, st.sampled_from(["linux_console", "li
 def test_an_images_own_grub_cfg(text: str | None) -> None:
     files = os_release("flatcar", "3815.2.0") | {"/oem/bin/x": ""} | ({} if text is None else {"/oem/grub.cfg": text})
     holds(BootMachine({"files": files}))
+
+
+ENTRY_WORD = st.sampled_from(
+    [
+        "ro",
+        "quiet",
+        "console=tty0",
+        "console=ttyS0",
+        "console=ttyS0,115200n8",
+        "earlyprintk=vga",
+        "earlyprintk=ttyS0",
+        "$kernelopts",
+    ]
+)
+OPTIONS = st.lists(ENTRY_WORD, max_size=4, unique=True).map(" ".join)
+PLAIN_OPTIONS = OPTIONS.map(lambda text: text.replace("$kernelopts", "rhgb"))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(OPTIONS, min_size=1, max_size=3), PLAIN_OPTIONS, st.none() | PLAIN_OPTIONS)
+def test_boot_loader_entries(options: list[str], variable: str, cmdline: str | None) -> None:
+    files = os_release("rhel", "9.4") | {"/boot/grub2/grubenv": f"# GRUB Environment Block\nkernelopts={variable}\n####"}
+    for number, each in enumerate(options):
+        files |= entry(f"5.{number}", each)
+    if cmdline is not None:
+        files["/etc/kernel/cmdline"] = f"{cmdline}\n"
+    given_machine = {"files": files, "tools": ["grubby"]}
+    machine = BootMachine(given_machine)
+    apply(machine.system, prepare(machine.system, machine.guest, SERIAL))
+    now = machine.files.text("/boot/grub2/grubenv").split("kernelopts=")[1].split("\n")[0]
+    for number, each in enumerate(options):
+        words = machine.options(f"5.{number}").replace("$kernelopts", now).split()
+        assert missing(words, SERIAL.options) == ()
+        assert set(each.replace("$kernelopts", variable).split()) <= set(words), "grubby took something away"
+    holds(BootMachine(given_machine))
