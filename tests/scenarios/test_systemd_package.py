@@ -76,7 +76,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
     return Packages(place, first.name, second)
 
 
-@pytest.fixture(scope="module", params=["bookworm", "trixie"])
+@pytest.fixture(scope="module", params=["bookworm", "trixie", "sid"])
 def lab(request: pytest.FixtureRequest, packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A machine without an agent; the tests go on from each other's state."""
     packaged = Adapter("packaged", packages.place / "adapter.toml", copy=".", command=("true",), unit="")

@@ -142,7 +142,7 @@ def _do(options: argparse.Namespace) -> int:
 
 def _choose_guest(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--guest", default="sandbox", choices=["sandbox", "systemd"], help="the kind of guest (default: sandbox)")
-    verb.add_argument("--root", choices=["bookworm", "trixie"], help="of a systemd guest (default: the agent's, or bookworm)")
+    verb.add_argument("--root", choices=["bullseye", "bookworm", "trixie", "sid"], help="of a systemd guest (default: the agent's, or bookworm)")
 
 
 def _adapter(options: argparse.Namespace, name: str) -> Adapter:

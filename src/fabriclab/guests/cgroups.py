@@ -97,11 +97,14 @@ def remove(among: tuple[Hierarchy, ...], name: str) -> None:
             time.sleep(0.01)
 
 
-def mount(root: str, among: tuple[Hierarchy, ...]) -> None:
-    """In the guest, whose namespace has its group as root: each hierarchy below /sys/fs/cgroup, or version 2 alone there."""
+def mount(root: str, among: tuple[Hierarchy, ...], *, unified: bool = False) -> None:
+    """In the guest, whose namespace has its group as root: each hierarchy below /sys/fs/cgroup, or version 2 alone there.
+
+    `unified`: version 2 alone whatever there is, for a service manager that knows no other.
+    """
     quiet = kernel.NO_SUID | kernel.NO_DEVICES | kernel.NO_EXEC
     at = f"{root}{ALL}"
-    if all(not one.controllers for one in among):
+    if unified or all(not one.controllers for one in among):
         kernel.mount("cgroup2", at, "cgroup2", quiet)
         return
     kernel.mount("tmpfs", at, "tmpfs", quiet, "mode=0755")

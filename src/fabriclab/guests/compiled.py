@@ -31,7 +31,8 @@ def compile_for(base: Path, layer: Path) -> None:
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
     done = subprocess.run(command, input=packed, capture_output=True, timeout=120, check=False, env=environment)
     if done.returncode != 0:
-        raise BadAdapter(f"the agent's modules are not for {base.name}: {done.stderr.decode(errors='replace').strip()[-500:]}")
+        said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise BadAdapter(f"the agent's modules are not for {_interpreter(base)} of {base.name}: {' '.join(said)}")
     subprocess.run(["tar", "-x", "-C", str(layer)], input=done.stdout, timeout=60, check=True)
 
 

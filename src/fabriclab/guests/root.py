@@ -37,6 +37,9 @@ PACKAGES = (
     "util-linux",
 )
 
+# What newer suites have in the place of it.
+REPLACED = {"sid": {"isc-dhcp-client": "dhcpcd-base"}}
+
 
 class RootUnavailable(Exception):
     """The root cannot be made; the text says why, with the tool's last words."""
@@ -48,8 +51,14 @@ class DebianRoot:
     packages: tuple[str, ...] = ()
 
     @property
+    def included(self) -> tuple[str, ...]:
+        """All packages, by the names that the suite has for them."""
+        names = REPLACED.get(self.suite, {})
+        return tuple(sorted({names.get(one, one) for one in (*PACKAGES, *self.packages)}))
+
+    @property
     def name(self) -> str:
-        content = ",".join(sorted({*PACKAGES, *self.packages}))
+        content = ",".join(self.included)
         return f"{self.suite}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
@@ -78,7 +87,7 @@ def _make(wanted: DebianRoot, place: Path) -> None:
         '--aptopt=Acquire::Check-Valid-Until "false"',
         "--dpkgopt=path-exclude=/usr/share/man/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*",
-        f"--include={','.join(sorted({*PACKAGES, *wanted.packages}))}",
+        f"--include={','.join(wanted.included)}",
         wanted.suite,
         str(building / "root"),
     ]
