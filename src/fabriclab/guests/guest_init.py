@@ -144,7 +144,7 @@ def _build(specification: dict[str, Any]) -> None:
     for layer, place in specification["sysfs"]:
         kernel.mount_overlay(f"{root}/{place}", [layer, f"{root}/{place}"], "sysfs", flags=quiet | kernel.READ_ONLY)
     if specification["init"]:
-        cgroups.mount(root, _groups(specification))
+        cgroups.mount(root, _groups(specification), unified=bool(specification.get("unified")))
         os.close(os.open(f"{root}/dev/console", os.O_CREAT | os.O_CLOEXEC, 0o600))
         kernel.bind(specification["console"], f"{root}/dev/console")
     if os.path.exists(f"{root}/proc/swaps"):
