@@ -15,6 +15,7 @@ from waagent.guest.assignment import Assignment
 DEFAULT_GRUB = "/etc/default/grub"
 GRUB_OVERRIDES = "/etc/default/grub.d/*.cfg"
 LEGACY_FILES = ("/boot/grub/menu.lst", "/boot/grub/grub.conf")
+EXTLINUX = "/etc/update-extlinux.conf"
 OEM_FILES = ("/oem/grub.cfg", "/usr/share/oem/grub.cfg")
 LOADER_CONF = "/boot/loader.conf"
 ENTRIES = "/boot/loader/entries/*.conf"
@@ -28,7 +29,7 @@ class BootFormat(enum.Enum):
     """How options are written in a file."""
 
     DEFAULTS = "defaults"
-    """GRUB_CMDLINE_LINUX="…", of which grub.cfg is made."""
+    """KEY="…" in a file of which the boot loader's own is made."""
     MENU = "menu"
     """Lines of GRUB legacy whose first word is kernel."""
     OEM = "oem"

@@ -32,13 +32,15 @@ class BootFacts:
     """``kind`` None: no boot loader is known here. ``entries``: where each kernel's options are in a file of its own, which
     grubby changes; ``grubenv`` is what they may refer to.
 
-    ``regenerate`` are the commands that make ``generated`` (the texts of grub.cfg) from the files.
+    ``key`` where it is not the guest's; ``regenerate`` are the commands that make ``generated`` (the texts of grub.cfg) from
+    the files.
     """
 
     kind: BootFormat | None = None
     files: tuple[BootFile, ...] = ()
     regenerate: tuple[Argv, ...] = ()
     generated: tuple[str, ...] = ()
+    key: str = ""
     entries: tuple[BootFile, ...] = ()
     grubenv: BootFile = BootFile(GRUBENV, None)
 
@@ -83,6 +85,9 @@ def _grub(system: System, look: _Look) -> BootFacts:
     if commands:
         generated = tuple(look.text(path) or "" for path in configs)
         return BootFacts(BootFormat.DEFAULTS, defaults, commands, generated)
+    if files.exists(bootloader.EXTLINUX) and system.commands.find("update-extlinux"):
+        main = (look.file(bootloader.EXTLINUX),)
+        return BootFacts(BootFormat.DEFAULTS, main, (("update-extlinux",),), key="default_kernel_opts")
     menu = next((path for path in bootloader.LEGACY_FILES if files.exists(path)), None)
     return BootFacts() if menu is None else BootFacts(BootFormat.MENU, (look.file(menu),))
 

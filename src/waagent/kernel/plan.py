@@ -51,7 +51,7 @@ def _edited(facts: BootFacts, guest: Guest, purpose: Purpose) -> dict[str, str]:
     kind = facts.kind
     if kind is None:
         return {}
-    key = _key(kind, guest)
+    key = _key(facts, guest)
     options, files = purpose.loader if kind is BootFormat.LOADER else purpose.options, facts.files
     if kind in (BootFormat.DEFAULTS, BootFormat.OEM):
         keys = OEM_KEYS if kind is BootFormat.OEM else tuple(dict.fromkeys((bootloader.COMMON_KEY, key)))
@@ -64,8 +64,8 @@ def _edited(facts: BootFacts, guest: Guest, purpose: Purpose) -> dict[str, str]:
     return {file.path: texts_by_path[file.path] for file in files if texts_by_path[file.path] != (file.text or "")}
 
 
-def _key(kind: BootFormat, guest: Guest) -> str:
-    return OEM_KEYS[-1] if kind is BootFormat.OEM else guest.boot_key
+def _key(facts: BootFacts, guest: Guest) -> str:
+    return OEM_KEYS[-1] if facts.kind is BootFormat.OEM else facts.key or guest.boot_key
 
 
 def _before(file: BootFile) -> BootFile:
@@ -81,12 +81,12 @@ def _restored(facts: BootFacts, guest: Guest, purpose: Purpose, file: BootFile, 
         return (Remove(file.path, why=why),) if file.saved == ABSENT else (WriteFile(file.path, _bytes(file.saved), why=why),)
     before = "" if file.saved == ABSENT else file.saved
     options = purpose.loader if facts.kind is BootFormat.LOADER else purpose.options
-    text = bootloader.removed(file.text, before, facts.kind, _key(facts.kind, guest), options)
+    text = bootloader.removed(file.text, before, facts.kind, _key(facts, guest), options)
     return () if text == file.text else (WriteFile(file.path, _bytes(text), why=why),)
 
 
 def _regenerate(facts: BootFacts) -> Plan:
-    return tuple(Run(argv, timeout=REGENERATE, why="make grub.cfg anew") for argv in facts.regenerate)
+    return tuple(Run(argv, timeout=REGENERATE, why="have the boot loader's own file made anew") for argv in facts.regenerate)
 
 
 def _is_stale(facts: BootFacts, options: Options) -> bool:

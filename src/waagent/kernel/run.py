@@ -25,4 +25,5 @@ def _looked_for(guest: Guest) -> str:
     if guest.boot_loader is BootLoader.OEM:
         return f"there is no place for {' or '.join(bootloader.OEM_FILES)}"
     files = ", ".join(bootloader.LEGACY_FILES)
-    return f"looked for update-grub, grub2-mkconfig, grub-mkconfig, grubby with {bootloader.ENTRIES}, and {files}"
+    tools = f"update-grub, grub2-mkconfig, grub-mkconfig, update-extlinux, grubby with {bootloader.ENTRIES}"
+    return f"looked for {tools}, and {files}"

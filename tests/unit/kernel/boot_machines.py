@@ -159,6 +159,13 @@ FAMILIES: dict[str, dict[str, Any]] = {
         | {"/etc/default/grub": 'GRUB_TIMEOUT=5\n#GRUB_CMDLINE_LINUX_DEFAULT="x"', "/boot/grub/grub.cfg": REAL_CONFIG},
         "tools": ["grub-mkconfig"],
     },
+    "alpine": {
+        "files": {
+            "/etc/os-release": "ID=alpine\nVERSION_ID=3.19.1\n",
+            "/etc/update-extlinux.conf": '# comment\noverwrite=1\ndefault_kernel_opts="quiet rootfstype=ext4"\nmodules=ext4\n',
+        },
+        "tools": ["update-extlinux"],
+    },
     "freebsd": {
         "kernel": ("FreeBSD", "14.0-RELEASE"),
         "files": {"/boot/loader.conf": 'autoboot_delay="2"\nconsole="efi"\nboot_serial="NO"\nzfs_load="YES"\n'},
@@ -182,6 +189,7 @@ class BootMachine:
             self.files.put_link(path, target)
         self.commands = ScriptedCommands(given.get("tools", []))
         self.commands.on("update-grub", effect=lambda call: self._generate("/boot/grub/grub.cfg"))
+        self.commands.on("update-extlinux")
         for maker in ("grub-mkconfig", "grub2-mkconfig"):
             self.commands.on(maker, "-o", ..., effect=lambda call: self._generate(call.argv[2]))
         self.commands.on("grubby", ..., effect=lambda call: self._grubby(call.argv))
