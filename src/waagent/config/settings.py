@@ -275,7 +275,11 @@ _OS = (
     _text("OS.OpensslPath", None, "Another openssl program than the one found on PATH.", MANUAL, sample="None"),
     _flag("OS.AllowHTTP", False, "Fall back to HTTP where Python has no TLS."),
     _flag("OS.EnableFIPS", False, "Set OPENSSL_FIPS=1 in the environment."),
-    _flag("OS.EnableFirewall", False, "Let only root talk to the wire server."),
+    _flag(
+        "OS.EnableFirewall",
+        False,
+        "Let only root talk to the wire server; DNS stays everybody's. With n, rules that were set before are taken away.",
+    ),
     _period("OS.EnableFirewallPeriod", 300, "How often the firewall is checked"),
     _period("OS.RemovePersistentNetRulesPeriod", 30, "How often persistent names of network interfaces are removed"),
     _period("OS.MonitorDhcpClientRestartPeriod", 30, "How often a restart of the DHCP client is looked for"),
