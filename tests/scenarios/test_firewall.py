@@ -146,6 +146,17 @@ def test_deprovisioning_leaves_no_rule(tmp_path: Path) -> None:
         assert do(lab, "nft list ruleset") == "" and lab.guest.read("/var/lib/waagent/guarded_address") is None
 
 
+@pytest.mark.parametrize("before", ["true", ALONE], ids=["nft", "iptables"])
+def test_purging_the_package_leaves_no_rule(before: str, tmp_path: Path) -> None:
+    script = (labs.PROJECT / "packaging/deb/debian/postrm").read_text().replace("#DEBHELPER#", "")
+    with labs.begun(scenario(tmp_path, before)) as lab:
+        labs.await_log(lab, IN_PLACE)
+        labs.terminate(lab)
+        do(lab, f"rm /usr/sbin/waagent; cat >/run/postrm <<'END'\n{script}\nEND\nsh /run/postrm purge")
+        assert do(lab, "iptables-save | grep '^-A' || true; ls -d /var/lib/waagent 2>/dev/null || true") == ""
+        do(lab, f"{STRANGER} 80")
+
+
 def test_a_machine_that_never_had_rules_is_asked_nothing(tmp_path: Path) -> None:
     spy = "cp /usr/bin/true /usr/sbin/spy; for tool in nft iptables; do printf '#!/bin/sh\\necho $0 >>/run/asked\\n' "
     before = f"{spy}>/usr/sbin/$tool-spy; chmod 755 /usr/sbin/$tool-spy; mv /usr/sbin/$tool-spy /usr/sbin/$tool; done"

@@ -92,7 +92,7 @@ def described(what: Any) -> str:
         return what
     if hasattr(what, "url"):
         return f"{what.method} {what.url.partition('?')[0]}"
-    return " ".join(what)
+    return " ".join(what).replace("\n", "; ")  # a program among the arguments has lines
 
 
 def main() -> int:
