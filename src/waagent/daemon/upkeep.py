@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from waagent.duties.cgroups import Metric
 
 SYSTEMD = "/run/systemd/system"
+CLEAN_UP_PERIOD = 3600.0
+CLEAN_UP_DELAY = 600.0
 
 
 def serve(agent: Agent, scheduler: Scheduler, connection: Connection, outbox: Outbox) -> None:
@@ -31,6 +33,7 @@ def serve(agent: Agent, scheduler: Scheduler, connection: Connection, outbox: Ou
         delay, period = float(config.debug.log_collector_initial_delay), float(config.logs.collect_period)
         bundle = _Late(lambda: _log_bundle(agent, connection, outbox))
         scheduler.add(Duty("log bundle", "log bundle", bundle, lambda: period, delay))
+    scheduler.add(Duty("clean-up", "monitor", _Late(lambda: _clean_up(agent)), lambda: CLEAN_UP_PERIOD, CLEAN_UP_DELAY))
 
 
 class _Late:
@@ -44,6 +47,12 @@ class _Late:
         if self._work is None:
             self._work = self._make()
         self._work()
+
+
+def _clean_up(agent: Agent) -> Callable[[], object]:
+    from waagent.duties import cleanup
+
+    return lambda: cleanup.run(agent.system, agent.paths)
 
 
 def _log_bundle(agent: Agent, connection: Connection, outbox: Outbox) -> Callable[[], object]:
