@@ -32,7 +32,7 @@ packages = ["nftables"]
 
 [configuration]
 "OS.EnableFirewall" = {enabled}
-"OS.EnableFirewallPeriod" = 1
+"OS.EnableFirewallPeriod" = {period}
 "Provisioning.SshHostKeyPairType" = "ed25519"
 
 [ovf]
@@ -66,9 +66,9 @@ def obtain(used: Adapter, packages: tuple[str, ...]) -> None:
         pytest.skip(f"no root with a packet filter: {problem}")
 
 
-def scenario(place: Path, before: str = "true", enabled: bool = True) -> document.Scenario:
+def scenario(place: Path, before: str = "true", *, enabled: bool = True, period: int = 1) -> document.Scenario:
     obtain(adapter.find("ours"), ("nftables",))
-    return labs.scenario_of(place, SCENARIO.format(before=before, enabled=str(enabled).lower()))
+    return labs.scenario_of(place, SCENARIO.format(before=before, enabled=str(enabled).lower(), period=period))
 
 
 def do(lab: Lab, command: str) -> str:
@@ -114,6 +114,15 @@ def test_without_iptables_restore_the_rules_come_one_by_one(tmp_path: Path) -> N
         labs.await_log(lab, IN_PLACE)
         assert_guarded(lab)
         assert "WAAGENT-PROBE" not in do(lab, "iptables -t security -S")
+
+
+@pytest.mark.parametrize("before", ["true", ALONE], ids=["nft", "iptables"])
+def test_rules_that_go_are_back_as_soon_as_the_kernel_tells(before: str, tmp_path: Path) -> None:
+    with labs.begun(scenario(tmp_path, before, period=3000)) as lab:
+        labs.await_log(lab, IN_PLACE)
+        do(lab, f"nft delete {TABLE} || iptables -t security -D OUTPUT 1")
+        labs.await_log(lab, f"{IN_PLACE} again")
+        assert_guarded(lab)
 
 
 def test_the_rules_follow_the_wire_server(tmp_path: Path) -> None:
@@ -198,4 +207,4 @@ def test_killed_after_any_of_its_effects_root_and_dns_get_through_and_the_next_s
 
 def is_of_the_firewall(effect: Effect) -> bool:
     words = ("nft", "iptables", "guarded_address", " -I -S -c ")
-    return effect.lane == "monitor" and any(word in effect.text for word in words)
+    return effect.lane == "machine" and any(word in effect.text for word in words)

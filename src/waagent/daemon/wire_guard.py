@@ -16,7 +16,7 @@ from waagent.system.port import System
 if TYPE_CHECKING:
     from waagent.duties.firewall import Firewall
 
-NAME, LANE = "firewall", "monitor"
+NAME, LANE = "firewall", "machine"
 SUSPICION_PERIOD = 30.0
 """Seconds between two looks whether rules that were set at boot keep root from the wire server, until it is found."""
 _OLD_TABLES = "/proc/net/ip_tables_names"
@@ -44,6 +44,7 @@ def serve(agent: Agent, scheduler: Scheduler, address: Callable[[], str], tell: 
 
     period = float(agent.config.os.enable_firewall_period)
     scheduler.add(Duty(NAME, LANE, firewall.Duty(_steps(agent), address, tell).keep, lambda: period))
+    scheduler.listen(agent.system.sockets.watch_packet_filter(), NAME)
 
 
 def may_have_rules(system: System, agent: Agent) -> bool:

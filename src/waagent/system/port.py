@@ -212,7 +212,7 @@ class Request:
     sink: Callable[[bytes], object] | None = None
     """Takes the body of a 2xx answer piece by piece; ``Response.body`` is then empty."""
     source: Callable[[], BinaryIO] | None = None
-    """Opens the body for each attempt, in place of ``body``, when it is too large for memory; plain HTTP only."""
+    """Opens the body for each attempt when it is too large for memory; its length is among the headers."""
     patience: float | None = None
     """Longest silence in seconds, connecting included; None: the deadline alone counts. For long downloads."""
 
@@ -279,6 +279,10 @@ class Sockets(Protocol):
 
     def watch_devices(self) -> Watch:
         """Watch devices come, go and change, as the kernel sees them."""
+        ...
+
+    def watch_packet_filter(self) -> Watch:
+        """Watch rules of nftables come and go, whoever changes them; those of iptables too where it keeps them there."""
         ...
 
     def watch_host_name(self) -> Watch:

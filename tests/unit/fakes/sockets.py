@@ -69,6 +69,9 @@ class FakeSockets:
     def watch_devices(self) -> Watch:
         return self.devices or self.watch_links()
 
+    def watch_packet_filter(self) -> Watch:
+        return self.watch_links()
+
     def watch_host_name(self) -> Watch:
         return self.names or self.watch_links()
 

@@ -137,6 +137,6 @@ def test_where_there_is_no_file_for_the_name_the_period_counts() -> None:
 def test_watches_that_are_closed_leave_no_descriptor_open() -> None:
     sockets = RealSockets()
     before = len(os.listdir("/proc/self/fd"))
-    for watch in (sockets.watch_host_name(), sockets.watch_routes(), sockets.watch_devices()):
+    for watch in (sockets.watch_host_name(), sockets.watch_routes(), sockets.watch_devices(), sockets.watch_packet_filter()):
         watch.close()
     assert len(os.listdir("/proc/self/fd")) == before

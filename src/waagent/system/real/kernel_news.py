@@ -1,4 +1,4 @@
-"""What the kernel itself tells: networks and devices by netlink, the host name by its file below /proc.
+"""What the kernel itself tells: networks, devices and the packet filter by netlink, the host name by its file below /proc.
 
 Nothing that is said is read for its meaning: whoever listens looks for himself. Where the kernel says nothing (no such
 socket, no such file), short looks or the caller's own period take its place.
@@ -19,9 +19,11 @@ ROUTES = LINKS | 0x10 | 0x40
 """Also RTMGRP_IPV4_IFADDR and RTMGRP_IPV4_ROUTE: addresses and routes."""
 DEVICES = 0x1
 """The kernel's own group of events of devices; 2 would be udev's."""
+RULES = 1 << 6
+"""NFNLGRP_NFTABLES, the seventh group."""
 HOST_NAME = "/proc/sys/kernel/hostname"
 
-_ROUTE_FAMILY, _DEVICE_FAMILY = 0, 15
+_ROUTE_FAMILY, _PACKET_FILTER_FAMILY, _DEVICE_FAMILY = 0, 12, 15
 _ROOM = 16 * 1024
 """Bytes of events that may wait to be heard. What does not fit is lost, and counts as an event."""
 
@@ -34,6 +36,11 @@ def routes(ending: Ending, groups: int) -> Polled | Glances:
 def devices(ending: Ending) -> Polled | Glances:
     """Devices that come, go or change, as the kernel sees them: udev may still be at work on them."""
     return _netlink(ending, _DEVICE_FAMILY, DEVICES)
+
+
+def packet_filter(ending: Ending) -> Polled | Glances:
+    """Rules of nftables that come and go, and those that iptables keeps there; the old kind of iptables tells nothing."""
+    return _netlink(ending, _PACKET_FILTER_FAMILY, RULES)
 
 
 def host_name(ending: Ending, path: str = HOST_NAME) -> Polled | Glances:

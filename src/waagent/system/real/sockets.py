@@ -61,6 +61,11 @@ class RealSockets:
 
         return kernel_news.devices(self._ending)
 
+    def watch_packet_filter(self) -> Watch:
+        from waagent.system.real import kernel_news
+
+        return kernel_news.packet_filter(self._ending)
+
     def watch_host_name(self) -> Watch:
         from waagent.system.real import kernel_news
 
