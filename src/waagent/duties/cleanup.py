@@ -65,7 +65,7 @@ class Place:
     spared: float = 0.0
 
 
-def run(system: System, paths: Paths, caps: Caps = Caps()) -> None:  # noqa: B008 - frozen
+def run(system: System, paths: Paths, caps: Caps = Caps()) -> None:
     """Look at every place and remove what is too much. One line tells of a place, however many files go."""
     now = system.clock.now().timestamp()
     for place in observe(system.files, paths, caps):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -275,3 +277,20 @@ def test_a_sink_that_fails_as_the_network_does_is_not_taken_for_it() -> None:
 
     with RawServer(always(answer())) as server, pytest.raises(OSError, match="no space left"):
         PlainHttp().send(get(server, sink=sink))
+
+
+def test_a_body_may_come_from_a_file_that_is_opened_for_it_and_closed(client: Client) -> None:
+    opened: list[io.BytesIO] = []
+
+    def source() -> io.BytesIO:
+        opened.append(io.BytesIO(b"b" * 300_000))
+        return opened[-1]
+
+    with RawServer(always(answer())) as server:
+        request = replace(get(server), method="PUT", headers={"Content-Length": "300000"}, source=source)
+        assert client().send(request).status == 200
+        ((_, said),) = server.requests
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert body == b"b" * 300_000
+    assert head.lower().count(b"content-length") == 1 and b"chunked" not in head.lower()
+    assert [each.closed for each in opened] == [True]

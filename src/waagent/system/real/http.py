@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -119,20 +120,22 @@ def _ask(manager: Any, request: Request, user_agent: str) -> Any:
         headers["User-Agent"] = user_agent or SKIP_HEADER
     if "accept-encoding" not in given:
         headers["Accept-Encoding"] = "identity"
+    source = nullcontext(request.body) if request.source is None else request.source()
     try:
         left = connection.exchange.left()
-        return manager.urlopen(
-            request.method,
-            request.url,
-            body=request.body,
-            headers=headers,
-            redirect=False,
-            retries=False,
-            timeout=Timeout(connect=left, read=left),
-            preload_content=False,
-            decode_content=False,
-            enforce_content_length=True,
-        )
+        with source as body:
+            return manager.urlopen(
+                request.method,
+                request.url,
+                body=body,
+                headers=headers,
+                redirect=False,
+                retries=False,
+                timeout=Timeout(connect=left, read=left),
+                preload_content=False,
+                decode_content=False,
+                enforce_content_length=True,
+            )
     except connection.ERRORS as error:
         raise _explain(request, error) from error
 

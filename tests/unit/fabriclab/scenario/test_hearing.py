@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fabriclab.journal.entry import Entry, Exchange
-from fabriclab.scenario.expected import GoalState, Handler, Health, Requests
+from fabriclab.scenario.expected import GoalState, Handler, Health, Logs, Requests
 from fabriclab.scenario.hearing import hear
 
 WALL = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -161,3 +161,18 @@ def test_too_many_requests_are_final_and_the_first_too_many_is_named() -> None:
 def test_brackets_in_a_path_are_plain_characters() -> None:
     assert hear(Requests(path="/a[1]", at_least=1), [exchange(1, "/a[1]")]).held
     assert hear(Requests(path="/a[1]", at_least=1), [exchange(1, "/a1")]).held is None
+
+
+def test_a_bundle_of_logs_holds_with_all_that_is_wanted_and_none_of_what_is_not() -> None:
+    def sent(number: int, *names: str) -> Entry:
+        return entry(number, {"kind": "agent_log", "size": 9, "names": list(names)})
+
+    wanted = Logs(("results.txt", "var/log/*/own.log"), ("*.prv",))
+    assert hear(wanted, []).held is None
+    assert hear(wanted, [sent(1, "results.txt")]).detail == "the last one lacks var/log/*/own.log"
+    surplus = hear(wanted, [sent(1, "results.txt", "var/log/azure/A/own.log", "A.prv")])
+    assert surplus.held is None and "has A.prv" in surplus.detail
+    good = [sent(1, "results.txt"), sent(2, "results.txt", "var/log/azure/A/own.log")]
+    found = hear(wanted, good)
+    assert found.held and found.entry is good[1]
+    assert hear(wanted, [entry(3, {"kind": "agent_log", "size": 9})]).held is None
