@@ -13,7 +13,6 @@ from waagent.guest.cgroups import Group, Usage
 from waagent.model.failure import SystemFailure
 from waagent.system.port import Files, System
 
-SLICE = "azure-walinuxagent-logcollector.slice"
 NO_CONTROLLERS, TOO_MUCH, NOT_CONFINED = 2, 3, 4
 """Exit statuses that the agent understands."""
 PERIOD = 2.0
@@ -63,8 +62,10 @@ class Restraint:
 def confined(files: Files) -> Group:
     """The group that the agent has put us in. Errors: ``GaveUp`` when it is another one, or does not count."""
     group = cgroups.own(files)
-    if group is None or f"/{SLICE}/" not in f"{group.path}/":
-        raise GaveUp(NOT_CONFINED, f"it does not run in {SLICE}, but in {'nothing' if group is None else group.path}")
+    if group is None or f"/{cgroups.COLLECTOR}/" not in f"{group.path}/":
+        raise GaveUp(
+            NOT_CONFINED, f"it does not run in {cgroups.COLLECTOR}, but in {'nothing' if group is None else group.path}"
+        )
     if group.cpu is None or group.memory is None:
         missing = "cpu" if group.cpu is None else "memory"
         raise GaveUp(NO_CONTROLLERS, f"the controller {missing} does not count for it")

@@ -17,6 +17,7 @@ from waagent.bundle.run import collect
 from waagent.cli.log import AgentLog
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
+from waagent.duties.log_bundle import CONFINED
 from waagent.system.port import System
 from waagent.system.real.clock import RealClock
 from waagent.system.real.commands import RealCommands
@@ -25,7 +26,6 @@ from waagent.system.real.ending import Ending
 from waagent.system.real.files import RealFiles
 from waagent.system.real.sockets import RealSockets
 
-CONFINED = "_AZURE_GUEST_AGENT_LOG_COLLECTOR_MONITOR_CGROUPS_"
 _DATA = 64 * 1024 * 1024
 """Bytes that the process may ever have of its own: beyond it Python says so, and we end in order."""
 _OUTPUT = 256 * 1024

@@ -18,7 +18,7 @@ from waagent.model.failure import CommandFailure
 from waagent.system.port import System
 
 CONFINED = "_AZURE_GUEST_AGENT_LOG_COLLECTOR_MONITOR_CGROUPS_"
-SLICE = "azure-walinuxagent-logcollector.slice"
+"""In the collector's environment: 1, a control group confines it; 0, nothing but its own word does."""
 TIMEOUT = 1800.0
 """Seconds after which a collector that has not ended is killed: at 5 % of a CPU a large bundle takes minutes."""
 PATIENCE = 3
@@ -80,7 +80,7 @@ class LogBundle:
         why = _GAVE_UP.get(status)
         if status == _WRONG_PLACE:
             self._misplaced += 1
-            why = f"it ran outside of {SLICE}" if self._misplaced >= PATIENCE else None
+            why = f"it ran outside of {cgroups.COLLECTOR}" if self._misplaced >= PATIENCE else None
         if why is not None:
             self.ended = True
             self._say(False, f"no more logs are collected until the agent is started again: {why}", begun)
@@ -106,5 +106,10 @@ def command(system: System, config: Config, program: tuple[str, ...]) -> tuple[d
         words = [word for each in lowly if system.commands.find(each[0]) for word in each]
         return {CONFINED: "0"}, (*words, *collector)
     properties = ["CPUAccounting=yes", "MemoryAccounting=yes", "CPUQuota=5%"] + ["MemoryHigh=170M"] * (version == 2)
-    scope = ("--unit=collect-logs.scope", f"--slice={SLICE}", "--scope", *(f"--property={each}" for each in properties))
+    scope = (
+        "--unit=collect-logs.scope",
+        f"--slice={cgroups.COLLECTOR}",
+        "--scope",
+        *(f"--property={each}" for each in properties),
+    )
     return {CONFINED: "1"}, (launcher, *scope, *collector)

@@ -17,6 +17,8 @@ from waagent.system.port import Files
 ROOT = "/sys/fs/cgroup"
 SYSTEMD = "/run/systemd/system"
 EXTENSIONS = "azure.slice/azure-vmextensions.slice"
+COLLECTOR = "azure-walinuxagent-logcollector.slice"
+"""The slice of the log collector, which looks for itself there."""
 _CPU = ("cpu,cpuacct", "cpuacct,cpu", "cpu")
 _TICKS = 100.0
 """Ticks of a second in ``cpuacct.stat``: USER_HZ, the same on every Linux we know."""
