@@ -75,7 +75,7 @@ def partition(disk: str, scheme: str) -> str:
 def partition_types(text: str) -> dict[str, str]:
     """``gpart show -p``: partition → type."""
     rows = (line.split() for line in text.splitlines() if not line.startswith("=>"))
-    return {row[2]: row[3] for row in rows if len(row) >= 4 and row[0].isdigit() and row[1].isdigit()}
+    return {row[2]: row[3] for row in rows if len(row) >= 4 and row[0].isdigit() and row[1].isdigit() and row[2] != "-"}
 
 
 def mount_ufs(device: str, mount_point: str) -> Run:

@@ -80,7 +80,7 @@ def decide(aim: Aim, facts: Facts) -> Decision:
     """What to do with one disk. Errors: ``SystemFailure`` before anything is changed."""
     ours = [mount for mount in facts.mounts if block.is_part_of(mount.device, facts.device)]
     if ours:
-        return _mounted(ours, facts, aim.mount_point)
+        return _mounted(ours, facts, aim)
     if facts.claim:
         return Decision(Verdict.LEFT, f"{facts.claim} in /etc/fstab is for it: whoever wrote that line has it")
     used = [*facts.holders, *(one.path for one in facts.swaps if block.is_part_of(one.path, facts.device))]
@@ -99,15 +99,16 @@ def warning(mount_point: str) -> Plan:
     return (WriteFile(path, WARNING, mode=0o644, optional=True, why="warn whoever finds the disk"),)
 
 
-def _mounted(ours: list[Mount], facts: Facts, mount_point: str) -> Decision:
+def _mounted(ours: list[Mount], facts: Facts, aim: Aim) -> Decision:
     places = [mount.mount_point for mount in ours]
     bad = [place for place in places if place in SYSTEM_PLACES]
     if bad:
         return Decision(Verdict.LEFT, f"it is mounted at {bad[0]}: it is no temporary disk to this system")
-    place = mount_point if mount_point in places else places[0]
+    place = aim.mount_point if aim.mount_point in places else places[0]
     claimed = f" ({facts.claim} in /etc/fstab is for it)" if facts.claim else ""
     why = f"it is mounted at {place} already{claimed}"
-    return Decision(Verdict.MOUNTED, why, mount_point=place, finish=() if facts.claim else warning(place))
+    finish = (*(() if facts.claim else warning(place)), *(_done(aim) if facts.begun else ()))
+    return Decision(Verdict.MOUNTED, why, mount_point=place, finish=finish)
 
 
 def _only_mount(aim: Aim, facts: Facts) -> Decision:
@@ -234,7 +235,11 @@ def _reread(facts: Facts, target: str) -> Plan:
 
 
 def _finish(aim: Aim) -> Plan:
-    return (*warning(aim.mount_point), Remove(aim.record, why="know that it is done"))
+    return (*warning(aim.mount_point), *_done(aim))
+
+
+def _done(aim: Aim) -> Plan:
+    return (Remove(aim.record, why="know that it is done"),)
 
 
 def _refused(what: str) -> Decision:

@@ -21,6 +21,7 @@ from waagent.system.apply import apply
 from waagent.system.port import System
 
 FORMATTER_GLANCE = 0.5
+CHANGERS = ("mkfs", "mke2fs", "newfs", "parted", "sfdisk")
 
 
 @dataclass(frozen=True)
@@ -168,8 +169,8 @@ def _is_formatting(system: System, device: str) -> bool:
             words = (system.files.read_if_there(path, 65536) or b"").decode("utf-8", "replace").split("\0")
         except SystemFailure:
             continue  # it has ended meanwhile
-        program = words[0].rpartition("/")[2]
-        if program.startswith(("mkfs", "mke2fs", "parted", "sfdisk")) and any(block.is_part_of(w, device) for w in words):
+        programs = [word.rpartition("/")[2] for word in words[:2]]  # a script stands behind its shell
+        if any(name.startswith(CHANGERS) for name in programs) and any(block.is_part_of(word, device) for word in words):
             return True
     return False
 

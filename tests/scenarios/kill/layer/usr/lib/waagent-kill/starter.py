@@ -23,7 +23,7 @@ from waagent.system.port import System
 
 FILES = (
     *("write", "append", "append_shared", "make_directory", "remove", "rename", "symlink", "set_mode", "set_owner"),
-    *("set_modified", "create"),
+    *("set_modified", "create", "allocate"),
 )
 COMMANDS = ("run", "spawn")
 HTTP = ("send",)
