@@ -9,6 +9,7 @@ import io
 import os
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -226,15 +227,27 @@ def test_a_package_without_manifest_is_minus_one(stage: Stage) -> None:
     assert message(stage, "Bad.NoManifest").startswith(f"{PREFIX}HandlerManifest.json was not found in the package")
 
 
+SMALL = (
+    f"mkdir -p /run/small && mount -t tmpfs -o size=%s,mode=700 small /run/small && cp -a {LIBRARY}/. /run/small && "
+    f"mount --bind /run/small {LIBRARY}"
+)
+
+
+@contextmanager
+def small_disk(stage: Stage, size: str) -> Iterator[None]:
+    """The library directory on a file system of its own, for as long as this lasts."""
+    assert stage.lab.guest.shell(SMALL % size).ok
+    try:
+        yield
+    finally:
+        stage.lab.guest.shell(f"umount -l {LIBRARY} /run/small")
+    stage.restart()
+
+
 def test_a_full_disk_is_told_and_recovered_from(stage: Stage) -> None:
     stage.publish()
     stage.package("Disk.Full", files={"payload": bytes(range(256)) * 4096 * 8})
-    small = (
-        f"mkdir -p /run/small && mount -t tmpfs -o size=4m,mode=700 small /run/small && cp -a {LIBRARY}/. /run/small && "
-        f"mount --bind /run/small {LIBRARY}"
-    )
-    assert stage.lab.guest.shell(small).ok
-    try:
+    with small_disk(stage, "4m"):
         stage.publish(one("Disk.Full"))
         part = stage.part("Disk.Full")
         assert brief(part)[0] == "NotReady"
@@ -243,9 +256,43 @@ def test_a_full_disk_is_told_and_recovered_from(stage: Stage) -> None:
         stage.lab.guest.shell("mount -o remount,size=64m /run/small")
         stage.again()
         assert brief(stage.part("Disk.Full")) == ("Ready", 0, "success", 0)
-    finally:
-        stage.lab.guest.shell(f"umount -l {LIBRARY}")
-    stage.restart()
+
+
+FILL = "dd if=/dev/zero of=/run/small/filler bs=4k >/dev/null 2>&1; exit 0"
+LOCK = (  # another mount in its place: what a command has open holds the one below up
+    "mkdir -p /run/locked && mount --bind /run/small /run/locked && mount -o remount,bind,ro /run/locked && "
+    f"mount --bind /run/locked {LIBRARY}; exit 0"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "undo", "reason"),
+    [(FILL, "rm /run/small/filler", "No space left"), (LOCK, f"umount {LIBRARY} /run/locked", "Read-only file system")],
+    ids=["full", "read-only"],
+)
+def test_a_disk_that_takes_nothing_more_in_mid_update_is_told_and_recovered_from(
+    stage: Stage, script: str, undo: str, reason: str
+) -> None:
+    """Whichever of its commands it is that fills the disk; what is done then is not done again."""
+    stage.publish()
+    for number, (version, command) in enumerate((("1.0.0", "disable"), ("2.0.0", "update"), ("1.0.0", "uninstall"))):
+        name = f"Disk.{reason.split('-')[0].split()[0]}{number}"
+        with small_disk(stage, "8m"):
+            stage.publish(one(name))
+            stage.wish(f"{name}-{version}", command, script)
+            stage.publish(one(name, "2.0.0", 1))
+            assert reason in str(stage.part(name)), command
+            assert stage.lab.service.is_running
+            stage.forget(f"{name}-{version}")
+            assert stage.lab.guest.shell(undo).ok
+            stage.again()
+            assert brief(stage.part(name)) == ("Ready", 0, "success", 0), command
+            assert (stage.state(f"{name}-2.0.0"), stage.exists(f"{name}-1.0.0")) == ("Enabled", False), command
+            done = stage.commands(name)
+            assert done[-2:] == ["2.0.0 install 1", "2.0.0 enable 1"], command
+            assert done.count("1.0.0 disable 1") == 1 or command != "update", done
+            stage.publish()
 
 
 def test_a_read_only_disk_is_told_and_recovered_from(stage: Stage) -> None:

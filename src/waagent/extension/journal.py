@@ -75,8 +75,17 @@ class Journal:
         self._files.write(f"{self.directory}/notes.json", content, mode=0o600)
 
     def end(self, kept: Callable[[Entry], bool] = lambda entry: False) -> None:
-        """The operation is over and its outcome is on disk: forget everything but what is ``kept``, and not asked for yet."""
+        """The operation is over and its outcome is on disk: forget everything but what is ``kept``, and not asked for yet.
+
+        What a read-only disk does not let go is gone over again by the next operation.
+        """
         used, self._used = {entry.directory for entry in self._used}, []
+        try:
+            self._forget(used, kept)
+        except SystemFailure as failure:
+            self._system.log.warning(f"{self.place.full_name}: {failure.reason}")
+
+    def _forget(self, used: set[str], kept: Callable[[Entry], bool]) -> None:
         if self._files.facts(self.directory) is None:
             return
         self._files.remove(f"{self.directory}/notes.json")

@@ -80,13 +80,14 @@ class Extensions:
         self._equipment = Equipment(system, paths, packages, wire_endpoint, tell, changed, own, config.cgroups.enabled)
         self._reports = Reports(system, paths, self._equipment.unsaved)
         self._progress = Progress()
+        self._start_owed = False
 
     # the lane of processing
 
     def process(self, wanted: ExtensionsGoalState, *, first_since_start: bool = False) -> Outcome:
         """Work on a goal state from beginning to end. Never raises for a single extension."""
-        if first_since_start:
-            self._start()
+        if first_since_start or self._start_owed:
+            self._start_owed = not self._start()
         if wanted.outdated:
             return Outcome(outdated=True)
         if wanted.on_hold and self._config.general.enable_over_provisioning:
@@ -130,16 +131,21 @@ class Extensions:
     def _unsupported(self, wanted: ExtensionsGoalState) -> tuple[str, ...]:
         return tuple(name for name in wanted.required_features if name not in self._known_features)
 
-    def _start(self) -> None:
-        """What a start of the agent does for what is installed (extensions.md 1.3, 2.10, 5.6)."""
+    def _start(self) -> bool:
+        """What a start of the agent does for what is installed (extensions.md 1.3, 2.10, 5.6). False: the disk took not all."""
         files = self._system.files
         try:
-            self._apply(cleanup.migrate(files, self._paths))
-            self._apply(root_certificate.plan(self._paths, self._root))
+            done = [
+                self._apply(cleanup.migrate(files, self._paths)),
+                self._apply(root_certificate.plan(self._paths, self._root)),
+            ]
             for place in installed(files, self._paths):
-                self._apply(environment.refresh(place, events_there=environment.has_events(files, place)))
+                events = environment.has_events(files, place)
+                done.append(self._apply(environment.refresh(place, events_there=events)))
         except SystemFailure as failure:
             self._system.log.warning(failure.reason)
+            return False
+        return all(done)
 
     def _cleanup(self, wanted: ExtensionsGoalState) -> None:
         try:
@@ -148,11 +154,13 @@ class Extensions:
         except SystemFailure as failure:
             self._system.log.warning(f"the library directory could not be cleaned up: {failure.reason}")
 
-    def _apply(self, plan: Plan) -> None:
+    def _apply(self, plan: Plan) -> bool:
         try:
             apply(self._system, plan)
         except SystemFailure as failure:
             self._system.log.warning(failure.reason)
+            return False
+        return True
 
     # any lane
 
