@@ -10,7 +10,10 @@ from scenarios import labs
 pytestmark = labs.in_a_guest
 
 
-@pytest.mark.parametrize("name", ["load-balancer", "scvmm", pytest.param("scvmm-on-azure", marks=pytest.mark.slow)])
+PLAYED = ("load-balancer", "rdma", "rdma-off", "scvmm")
+
+
+@pytest.mark.parametrize("name", [*PLAYED, pytest.param("scvmm-on-azure", marks=pytest.mark.slow)])
 def test_the_librarys_scenario_holds(name: str) -> None:
     assert labs.not_held(labs.run(document.find(name))) == []
 

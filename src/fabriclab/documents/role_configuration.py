@@ -48,6 +48,9 @@ def shared_config(world: World) -> bytes:
     child(child(balancer, "Probes"), "Probe", None, {"name": ROLE["name"]})
     child(root, "OutputEndpoints")
     here = {"id": _instance(world), "address": world.identity.private_address}
+    if world.identity.rdma_address is not None:
+        mac = world.identity.rdma_mac.replace(":", "").upper()
+        here |= {"rdmaIPv4Address": world.identity.rdma_address, "rdmaMacAddress": mac}
     instance = child(child(root, "Instances"), "Instance", None, here)
     child(instance, "FaultDomains", None, {"randomId": "0", "updateId": "0", "updateCount": "0"})
     _endpoint(child(instance, "InputEndpoints"), world)

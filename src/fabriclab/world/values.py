@@ -49,6 +49,8 @@ class Identity:
     prefix: int = 24
     public_address: str = "192.0.2.10"
     mac: str = "00:0d:3a:11:22:33"
+    rdma_address: str | None = None  # of the RDMA device, as SharedConfig says it
+    rdma_mac: str = "00:15:5d:33:ff:1a"
     admin_user: str = "labuser"
     public_keys: tuple[str, ...] = ()
 

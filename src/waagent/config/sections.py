@@ -146,6 +146,11 @@ class Os:
     password_path: str = default("OS.PasswordPath")
     sudoers_dir: str = default("OS.SudoersDir")
 
+    @property
+    def wants_rdma(self) -> bool:
+        """Whether any of the three settings asks for it (guest.md 6.6)."""
+        return self.enable_rdma or self.update_rdma_driver or self.check_rdma_driver is True
+
 
 @dataclass(frozen=True)
 class Debug:

@@ -149,6 +149,8 @@ class Daemon:
             return
         azure = self._attempt(self._new_boot(self._begin))
         self._agent.quiet()
+        if azure and self._agent.config.os.wants_rdma and self._reboots_for_rdma():
+            return
         self._go_on(azure)
 
     def _serve_only(self) -> None:
@@ -193,6 +195,22 @@ class Daemon:
             agent.quiet()
             agent.notify("STATUS=System Center's agent has taken over, idle")
         return handover is not Handover.NONE
+
+    def _reboots_for_rdma(self) -> bool:
+        """Before any extension runs: none is to be cut short by a reboot."""
+        from waagent.rdma.run import Rdma  # nearly no machine needs it
+
+        def shared_config() -> bytes:
+            wire = self._search.wait().connection.wire
+            url = wire.goal_state()[0].shared_config_url
+            return wire.part(url) if url else b"<SharedConfig/>"
+
+        agent = self._agent
+        try:
+            return Rdma(agent.system, agent.guest, agent.config, agent.paths, shared_config).set_up()
+        except Exception as error:  # noqa: BLE001 - the edge that keeps a defect in RDMA from leaving the VM unserved
+            agent.system.log.error(f"RDMA: unexpected {type(error).__name__}: {error}")
+            return False
 
     def _new_boot(self, begin_search: Callable[[], object]) -> Boot:
         return Boot(

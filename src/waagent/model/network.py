@@ -30,3 +30,15 @@ class RouteEntry:
     mask: str
     flags: int
     metric: int
+
+
+@dataclass(frozen=True)
+class RdmaAddress:
+    """What an RDMA device is to be called: IPv4 as dotted text, hardware address as twelve digits in upper case."""
+
+    ipv4: str
+    mac: str
+
+    @property
+    def mac_with_colons(self) -> str:
+        return ":".join(self.mac[at : at + 2] for at in range(0, 12, 2))
