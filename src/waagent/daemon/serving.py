@@ -143,7 +143,7 @@ class Serving:
         add(Duty("extension events", "monitor", self._event_files.collect, lambda: etp, etp))
         add(Duty("remote users", "monitor", self._remote_users.look, lambda: REMOTE_USERS_PERIOD))
         self._environment.serve(self._connection)
-        upkeep.serve(agent, self._scheduler, self._connection, self._outbox)
+        upkeep.serve(agent, self._scheduler, self._connection, self._outbox, lambda: self.converged)
 
     # -- the monitor lane
 

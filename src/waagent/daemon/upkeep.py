@@ -24,11 +24,11 @@ CLEAN_UP_PERIOD = 3600.0
 CLEAN_UP_DELAY = 600.0
 
 
-def serve(agent: Agent, scheduler: Scheduler, connection: Connection, outbox: Outbox) -> None:
-    """Begin with the first goal state."""
+def serve(agent: Agent, scheduler: Scheduler, connection: Connection, outbox: Outbox, settled: Callable[[], bool]) -> None:
+    """Begin with the first goal state; ``settled`` says that the newest one is done with."""
     config = agent.config
     if config.cgroups.enabled:
-        scheduler.errand("monitor", lambda: _begin_group(agent, scheduler, outbox))
+        scheduler.errand("monitor", lambda: _begin_group(agent, scheduler, outbox, settled))
     if config.logs.collect and config.cgroups.enabled:
         delay, period = float(config.debug.log_collector_initial_delay), float(config.logs.collect_period)
         bundle = _Late(lambda: _log_bundle(agent, connection, outbox))
@@ -64,18 +64,17 @@ def _log_bundle(agent: Agent, connection: Connection, outbox: Outbox) -> Callabl
 # -- the monitor lane
 
 
-def _begin_group(agent: Agent, scheduler: Scheduler, outbox: Outbox) -> None:
+def _begin_group(agent: Agent, scheduler: Scheduler, outbox: Outbox, settled: Callable[[], bool]) -> None:
     if not agent.system.files.exists(SYSTEMD):
         agent.system.log.info("control groups are neither watched nor limited: systemd does not run here")
         return
     from waagent.duties.cgroups import AgentGroup
 
+    def measured(found: tuple[Metric, ...]) -> None:
+        outbox.add([_counted(agent, each) for each in found])
+
     group = AgentGroup(
-        agent.system,
-        agent.config,
-        agent.process_id,
-        outbox.tell,
-        lambda found: outbox.add([_counted(agent, each) for each in found]),
+        agent.system, agent.config, agent.process_id, outbox.tell, measured, restart=scheduler.stop, settled=settled
     )
     if group.begin():
         period = float(agent.config.debug.cgroup_check_period)

@@ -38,7 +38,10 @@ class Metric:
 
 
 class AgentGroup:
-    """``process_id`` is the agent's, ``measured`` takes figures for telemetry."""
+    """``process_id`` is the agent's, ``measured`` takes figures for telemetry.
+
+    ``restart`` ends the agent in order, for systemd to start it again; ``settled`` says that a goal state is done with.
+    """
 
     def __init__(
         self,
@@ -47,12 +50,16 @@ class AgentGroup:
         process_id: int,
         tell: Callable[[Operation], object],
         measured: Callable[[tuple[Metric, ...]], object],
+        restart: Callable[[], object] = lambda: None,
+        settled: Callable[[], bool] = lambda: False,
     ) -> None:
         self._system = system
         self._config = config
         self._process_id = process_id
         self._tell = tell
         self._measured = measured
+        self._restart = restart
+        self._settled = settled
         self._group: Group | None = None
         self._limited = False
         self._strange: frozenset[int] = frozenset()
@@ -93,6 +100,7 @@ class AgentGroup:
         self._check_processes(self._group)
         self._check_throttling(self._group, used)
         self._measure(self._group, used)
+        self._check_memory(used)
 
     # -- checks
 
@@ -112,6 +120,17 @@ class AgentGroup:
         if held_up > limit and self._limited and self._config.debug.cgroup_disable_on_quota_check_failure:
             seconds = self._system.clock.monotonic() - since
             self._give_up(group, f"it was held up for {held_up:.0f} of {seconds:.0f} s")
+
+    def _check_memory(self, used: Usage) -> None:
+        """Off unless asked for (extensions.md 6.8)."""
+        debug = self._config.debug
+        total = (used.memory or 0) + (used.swap or 0)
+        if not debug.enable_agent_memory_usage_check or total <= debug.agent_memory_quota or not self._settled():
+            return
+        text = f"the agent uses {total} bytes of memory, more than {debug.agent_memory_quota}; it ends, to be started again"
+        self._system.log.warning(text)
+        self._tell(Operation("AgentMemory", False, text, self._system.clock.now()))
+        self._restart()
 
     def _give_up(self, group: Group, why: str) -> None:
         self._limited = False

@@ -19,7 +19,7 @@ from waagent.system.port import System
 
 CONFINED = "_AZURE_GUEST_AGENT_LOG_COLLECTOR_MONITOR_CGROUPS_"
 """In the collector's environment: 1, a control group confines it; 0, nothing but its own word does."""
-TIMEOUT = 1800.0
+TIMEOUT = 3000.0
 """Seconds after which a collector that has not ended is killed: at 5 % of a CPU a large bundle takes minutes."""
 PATIENCE = 3
 """How often the collector may find itself in a wrong place."""

@@ -173,18 +173,20 @@ class HostPlugin:
     def put_log(self, bundle: Callable[[], BinaryIO], size: int) -> None:
         """Upload a zip of logs, as it is (fabric.md 5.2); ``bundle`` opens it anew for each try, ``size`` is its length."""
         self.available()
-        identity = self._known()
-        headers = {
-            "x-ms-version": API_VERSION,
-            "x-ms-containerid": identity.container_id,
-            "x-ms-vmagentlog-deploymentid": identity.deployment_id,
-            "x-ms-client-correlationid": self._new_id(),
-            "x-ms-client-name": "WALinuxAgent",
-            "x-ms-client-version": self._exchange.agent_version,
-            "Content-Length": str(size),
-        }
-        request = Request("PUT", f"{self._base}/vmAgentLog", headers, source=bundle)
-        require(self._exchange.send("host log", request), label(request))
+
+        def ask(identity: Identity) -> Response:
+            headers = {
+                "x-ms-version": API_VERSION,
+                "x-ms-containerid": identity.container_id,
+                "x-ms-vmagentlog-deploymentid": identity.deployment_id,
+                "x-ms-client-correlationid": self._new_id(),
+                "x-ms-client-name": "WALinuxAgent",
+                "x-ms-client-version": self._exchange.agent_version,
+                "Content-Length": str(size),
+            }
+            return self._exchange.send("host log", Request("PUT", f"{self._base}/vmAgentLog", headers, source=bundle))
+
+        require(self._renewing(ask, is_stale_identity), f"PUT {self._base}/vmAgentLog")
 
     def _known(self) -> Identity:
         if self._identity is None:

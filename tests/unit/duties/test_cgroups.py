@@ -17,7 +17,20 @@ class Watched:
         self.machine = machine
         self.told: list[Operation] = []
         self.measured: list[tuple[Metric, ...]] = []
-        self.group = AgentGroup(machine.system, config or Config(), AGENT, self.told.append, self.measured.append)
+        self.restarts = 0
+        self.settled = True
+        self.group = AgentGroup(
+            machine.system,
+            config or Config(),
+            AGENT,
+            self.told.append,
+            self.measured.append,
+            self.restart,
+            lambda: self.settled,
+        )
+
+    def restart(self) -> None:
+        self.restarts += 1
 
     def later(self, seconds: float = 300.0) -> None:
         self.machine.clock.advance(seconds)
@@ -227,3 +240,26 @@ def test_limits_that_an_agent_of_before_wrote_into_units_go_and_others_stay() ->
     assert machine.files.names(f"{units}/{UNIT}.d") == ("10-Slice.conf", "99-mine.conf")
     assert machine.files.names(units) == ("azure-vmextensions.slice", f"{UNIT}.d")
     assert machine.files.exists(f"/etc/systemd/system/{UNIT}.d/12-CPUQuota.conf")
+
+
+def test_an_agent_that_is_asked_to_watch_its_memory_ends_when_it_has_too_much_and_nothing_is_under_way() -> None:
+    watched = Watched(Grouped(2), configured(enable_agent_memory_usage_check=True, agent_memory_quota=1000))
+    watched.group.begin()
+    watched.machine.used(anonymous=900, cache=93)
+    watched.later()
+    assert watched.restarts == 0
+    watched.machine.used(anonymous=900, cache=94)
+    watched.settled = False
+    watched.later()
+    assert watched.restarts == 0
+    watched.settled = True
+    watched.later()
+    assert watched.restarts == 1 and watched.told[-1].operation == "AgentMemory"
+
+
+def test_otherwise_nobody_looks_at_its_memory() -> None:
+    watched = Watched(Grouped(2), configured(agent_memory_quota=1000))
+    watched.group.begin()
+    watched.machine.used(anonymous=9000)
+    watched.later()
+    assert watched.restarts == 0

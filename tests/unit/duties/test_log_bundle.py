@@ -109,7 +109,7 @@ def test_a_collector_that_does_not_end_is_killed_and_tried_again_next_time() -> 
     bench = Bench()
     bench.machine.commands.on("nice", ..., timed_out=True)
     bench.duty.run()
-    assert bench.machine.commands.calls[0].timeout == 1800.0 and not bench.duty.ended
+    assert bench.machine.commands.calls[0].timeout == 3000.0 and not bench.duty.ended
     assert "did not end" in bench.told[0].message
 
 

@@ -206,6 +206,13 @@ def test_logs_are_put_as_they_are_with_their_headers() -> None:
     }
 
 
+def test_logs_of_a_stale_identity_are_put_again_with_the_new_one() -> None:
+    bench = Bench(answering(VERSIONS, STALE, 200))
+    bench.plugin.put_log(lambda: io.BytesIO(b"PK"), 2)
+    assert bench.renewals == 1
+    assert [request.method for request in bench.requests] == ["GET", "PUT", "PUT"]
+
+
 @pytest.mark.parametrize(("answer", "healthy"), [(200, True), (202, True), (500, False), (HttpFailure("refused", "x"), False)])
 def test_health_is_one_attempt_without_special_headers(answer: Answer, healthy: bool) -> None:
     bench = Bench(answering(answer))
