@@ -65,6 +65,8 @@ def _docs_row(row: Row) -> str:
         notes += f" `{row.alias}` is an old name for it."
     if row.shown:
         notes += f" `-show-configuration` calls it `{row.shown}`."
+    if row.idle:
+        notes += f" Without effect: {row.idle}"
     since = "the original manual" if row.since == MANUAL else row.since
     return f"| `{row.key}` | {row.kind.value} | {_written(row)} | {since} | {notes} |"
 

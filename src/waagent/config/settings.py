@@ -37,7 +37,7 @@ class Row:
     ``sample`` is the text of the key in the packaged file, None when it is not in there. ``shown`` is the name in
     ``-show-configuration``. ``alias`` is an old name that still works. ``falls_back`` names the key whose value applies
     while this one is not set. ``unset_means_none``: an explicit ``None`` is a value of its own, not a missing line.
-    ``minimum`` and ``maximum`` bound Integers.
+    ``minimum`` and ``maximum`` bound Integers. ``idle`` says why the key has no effect here; empty where it has one.
     """
 
     key: str
@@ -55,6 +55,7 @@ class Row:
     alias: str = ""
     falls_back: str = ""
     unset_means_none: bool = False
+    idle: str = ""
 
 
 _SECTIONS = {"Extension": "extensions", "Autoupdate": "auto_update", "CGroups": "cgroups", "": "general"}
@@ -198,6 +199,7 @@ _EXTENSIONS = (
     _path("Extension.LogDir", "/var/log/azure", "Directory of the logs of extensions."),
 )
 
+_NO_UPDATES = "this agent does not update itself yet."
 _UPDATES = (
     _flag(
         "AutoUpdate.UpdateToLatestVersion",
@@ -206,8 +208,8 @@ _UPDATES = (
         falls_back="AutoUpdate.Enabled",
     ),
     _flag("AutoUpdate.Enabled", True, "Older switch for the same; with n the agent installed by the package runs."),
-    _text("AutoUpdate.GAFamily", "Prod", "Family of agent versions to update within."),
-    _period("Autoupdate.Frequency", 3600, "How often newer versions are looked for"),
+    _text("AutoUpdate.GAFamily", "Prod", "Family of agent versions to update within.", idle=_NO_UPDATES),
+    _period("Autoupdate.Frequency", 3600, "How often newer versions are looked for", idle=_NO_UPDATES),
 )
 
 _GENERAL = (
@@ -273,7 +275,12 @@ _OS = (
     ),
     _period("OS.RootDeviceScsiTimeoutPeriod", 30, "How often that timeout is set again"),
     _text("OS.OpensslPath", None, "Another openssl program than the one found on PATH.", MANUAL, sample="None"),
-    _flag("OS.AllowHTTP", False, "Fall back to HTTP where Python has no TLS."),
+    _flag(
+        "OS.AllowHTTP",
+        False,
+        "Fall back to HTTP where Python has no TLS.",
+        idle="a Python without TLS cannot run this agent.",
+    ),
     _flag("OS.EnableFIPS", False, "Set OPENSSL_FIPS=1 in the environment."),
     _flag(
         "OS.EnableFirewall",
@@ -308,21 +315,28 @@ _DEBUG = (
     _flag("Debug.EnableAgentMemoryUsageCheck", False, "Experimental. Restart the agent when it passes its memory."),
     _flag("Debug.EnableFastTrack", True, "Experimental. Take extensions from the host plugin too."),
     _flag("Debug.EnableGAVersioning", True, "Experimental. Let the service choose the version of the agent."),
-    _flag("Debug.EnableRsmDowngrade", False, "Experimental. Let the service choose an older version too."),
+    _flag("Debug.EnableRsmDowngrade", False, "Experimental. Let the service choose an older version too.", idle=_NO_UPDATES),
     _period("Debug.EtpCollectionPeriod", 300, "Experimental. How often events of extensions are collected"),
     _period(
         "Debug.SelfUpdateHotfixFrequency",
         14400,
         "Experimental. How often the agent updates itself to a hotfix",
         shown="Debug.AutoUpdateHotfixFrequency",
+        idle=_NO_UPDATES,
     ),
     _period(
         "Debug.SelfUpdateRegularFrequency",
         86400,
         "Experimental. How often the agent updates itself otherwise",
         shown="Debug.AutoUpdateNormalFrequency",
+        idle=_NO_UPDATES,
     ),
-    _period("Debug.FirewallRulesLogPeriod", 86400, "Experimental. How often firewall rules are logged"),
+    _period(
+        "Debug.FirewallRulesLogPeriod",
+        86400,
+        "Experimental. How often firewall rules are logged",
+        idle="rules are logged when they change, and not again.",
+    ),
     _number("Debug.LogCollectorInitialDelay", 300, "Experimental. Delay before logs are first collected, in seconds."),
     _flag("Debug.EnableExtensionPolicy", False, "Experimental. Obey the extension policy."),
     _flag("Debug.EnableSignatureValidation", False, "Experimental. Check the signatures of extension packages."),
