@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from waagent.guest.dhcp_client import connection
+from waagent.guest.dhcp_client import connection, processes
 from waagent.guest.hostname import check_name, with_line
 from waagent.guest.profile import DhcpNameTool, Guest
 from waagent.system.action import Plan, Run, WriteFile
@@ -17,6 +17,7 @@ from waagent.system.port import System
 
 DHCLIENT_CONFS = ("/etc/dhcp/dhclient.conf", "/etc/dhcp3/dhclient.conf", "/etc/dhclient.conf")
 NETCONFIG = "/etc/sysconfig/network/dhcp"
+DHCPCD_CONF = "/etc/dhcpcd.conf"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class DhcpFacts:
     netconfig: str | None = None
     connection: str | None = None
     """NetworkManager's connection on the interface, None where it does not manage it."""
+    dhcpcd_conf: str | None = None
+    """Only where dhcpcd runs: many systems have its file and another client."""
 
 
 def ifcfg_path(interface: str) -> str:
@@ -42,12 +45,14 @@ def observe(system: System, guest: Guest, interface: str | None) -> DhcpFacts:
         content = system.files.read_if_there(path)
         return None if content is None else content.decode("utf-8", "surrogateescape")
 
+    dhcpcd = text(DHCPCD_CONF)
     return DhcpFacts(
         interface=interface,
         dhclient_confs=tuple((path, found) for path in DHCLIENT_CONFS if (found := text(path)) is not None),
         ifcfg=text(ifcfg_path(interface)) if interface else None,
         netconfig=text(NETCONFIG),
         connection=connection(system, interface) if interface else None,
+        dhcpcd_conf=dhcpcd if dhcpcd is not None and processes(system, "dhcpcd") else None,
     )
 
 
@@ -72,7 +77,17 @@ def publish(guest: Guest, name: str, facts: DhcpFacts) -> Plan:
                 why=why,
             ),
         )
+    if facts.dhcpcd_conf is not None:
+        return _dhcpcd(facts.dhcpcd_conf, why)
     return _dhclient(name, facts.dhclient_confs, why)
+
+
+def _dhcpcd(text: str, why: str) -> Plan:
+    """A bare ``hostname`` has dhcpcd send the name of now; without that line, which packages leave out, it sends none."""
+    if re.search(r"^\s*hostname\s*$", text, re.MULTILINE):
+        return ()
+    kept = [line for line in text.splitlines() if not re.match(r"\s*hostname\s", line)]
+    return (WriteFile(DHCPCD_CONF, "\n".join([*kept, "hostname", ""]).encode("utf-8", "surrogateescape"), why=why),)
 
 
 def _dhclient(name: str, confs: tuple[tuple[str, str], ...], why: str) -> Plan:

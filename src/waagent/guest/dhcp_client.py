@@ -36,7 +36,7 @@ def running(system: System, guest: Guest) -> tuple[Process, ...]:
     if guest.dhcp_processes:
         numbers = system.commands.run(guest.dhcp_processes, ok=None).stdout.split()
         return tuple(Process(int(number), "dhclient") for number in sorted(numbers, key=int) if number.isdigit())
-    return _processes(system, *CLIENTS)
+    return processes(system, *CLIENTS)
 
 
 def is_running(system: System, guest: Guest, process: Process) -> bool:
@@ -46,7 +46,7 @@ def is_running(system: System, guest: Guest, process: Process) -> bool:
     return _process(system, process.pid) == process
 
 
-def _processes(system: System, *names: str) -> tuple[Process, ...]:
+def processes(system: System, *names: str) -> tuple[Process, ...]:
     """The processes with one of these program names, lowest pid first."""
     wanted = {name[:_KERNEL_NAME] for name in names}
     numbers = sorted(int(entry) for entry in system.files.names("/proc") if entry.isdigit())
@@ -146,15 +146,15 @@ def _networkd_again(system: System, guest: Guest, interface: str) -> str | None:
 
 def _wicked(system: System, guest: Guest, interface: str) -> str | None:
     """An ``ifup`` of a link that is up takes nothing down: wicked asks for the lease again, with the name of now."""
-    if not _processes(system, "wickedd-dhcp4"):
+    if not processes(system, "wickedd-dhcp4"):
         return None
     return _tried(system, "ifup", interface) or _tried(system, "wicked", "ifup", interface)
 
 
 def _signalled(system: System, guest: Guest, interface: str) -> str | None:
-    if _processes(system, "dhcpcd"):
+    if processes(system, "dhcpcd"):
         return _tried(system, "dhcpcd", "-n", interface)
-    for process in _processes(system, "udhcpc"):
+    for process in processes(system, "udhcpc"):
         if interface in _arguments(system, process):
             return _tried(system, "kill", "-USR1", str(process.pid))
     return None
@@ -166,7 +166,7 @@ def _dhclient_again(system: System, guest: Guest, interface: str) -> str | None:
     Ended in any gentler way, it has its script take the address away; the new one finds the address and only confirms it.
     It would believe the pid file of a process that has not quite gone.
     """
-    for process in _processes(system, "dhclient", "dhclient3"):
+    for process in processes(system, "dhclient", "dhclient3"):
         argv = _arguments(system, process)
         if interface not in argv or any("nm-dhcp" in word for word in argv):
             continue

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from unit.fakes import MemoryFiles, ScriptedCommands
+from unit.fakes import system as fake_system
+from unit.guest.test_dhcp_client import process
 from waagent.guest import dhcp
 from waagent.guest.dhcp import DhcpFacts
-from waagent.guest.families import redhat, suse
+from waagent.guest.families import redhat, small, suse
 from waagent.guest.profile import Guest
 from waagent.system.action import Run, WriteFile
 
@@ -47,6 +50,28 @@ def test_networkmanager_without_ifcfg_gets_it_on_the_connection_and_is_not_resta
     (run,) = dhcp.publish(redhat.RHEL86, "web-2", DhcpFacts("eth0", connection="System eth0"))
     assert isinstance(run, Run) and run.argv[:4] == ("nmcli", "connection", "modify", "System eth0")
     assert run.argv[-1] == "web-2" and run.optional
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("duid\n\n#hostname\n", "duid\n\n#hostname\nhostname\n"),
+        ("duid\nhostname old-1", "duid\nhostname\n"),
+        ("duid\n  hostname  \n", None),
+        ("hostname_short\n", "hostname_short\nhostname\n"),
+    ],
+)
+def test_dhcpcd_is_told_to_send_the_name_of_now(before: str, after: str | None) -> None:
+    steps = dhcp.publish(small.ALPINE, "web-2", DhcpFacts("eth0", ((CONF, ""),), dhcpcd_conf=before))
+    assert [step.content for step in steps if isinstance(step, WriteFile)] == ([] if after is None else [after.encode()])
+
+
+def test_the_file_of_a_dhcpcd_that_does_not_run_is_left_alone() -> None:
+    files = MemoryFiles({dhcp.DHCPCD_CONF: "duid\n"})
+    assert dhcp.observe(fake_system(files=files, commands=ScriptedCommands(())), small.ALPINE, "eth0").dhcpcd_conf is None
+    for path, text in process(31, ["dhcpcd: eth0 [ip4]"], name="dhcpcd").items():
+        files.put(path, text)
+    assert dhcp.observe(fake_system(files=files, commands=ScriptedCommands(())), small.ALPINE, "eth0").dhcpcd_conf == "duid\n"
 
 
 @pytest.mark.parametrize(
