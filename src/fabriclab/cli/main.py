@@ -141,8 +141,10 @@ def _do(options: argparse.Namespace) -> int:
 
 
 def _choose_guest(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--guest", default="sandbox", choices=["sandbox", "systemd"], help="the kind of guest (default: sandbox)")
-    verb.add_argument("--root", choices=["bullseye", "bookworm", "trixie", "sid"], help="of a systemd guest (default: the agent's, or bookworm)")
+    kinds = ["sandbox", "systemd", "vm"]
+    verb.add_argument("--guest", default="sandbox", choices=kinds, help="the kind of guest (default: sandbox)")
+    suites = ["bullseye", "bookworm", "trixie", "sid"]
+    verb.add_argument("--root", choices=suites, help="of a systemd guest or a VM (default: the agent's, or bookworm)")
 
 
 def _adapter(options: argparse.Namespace, name: str) -> Adapter:
@@ -151,8 +153,12 @@ def _adapter(options: argparse.Namespace, name: str) -> Adapter:
     found = adapter.find(name)
     if options.guest == "systemd":
         return assemble.on_systemd(found, options.root)
+    if options.guest == "vm":
+        return assemble.on_vm(found, options.root)
     if options.root is not None:
-        raise BadAdapter("--root: only a guest with systemd (--guest systemd) takes a Debian root of choice")
+        raise BadAdapter(
+            "--root: only a guest with systemd or a virtual machine (--guest systemd, vm) takes a Debian root of choice"
+        )
     return found
 
 

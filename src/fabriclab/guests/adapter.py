@@ -29,7 +29,7 @@ tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
 CONFIGURATION = "/etc/waagent.conf"
 UNIT = "walinuxagent.service"
-SANDBOX, SYSTEMD = "sandbox", "systemd"
+SANDBOX, SYSTEMD, VM = "sandbox", "systemd", "vm"
 
 
 class BadAdapter(Exception):

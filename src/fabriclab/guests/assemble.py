@@ -4,15 +4,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fabriclab.guests import adapter as adapters
-from fabriclab.guests import compiled, dvd, kernel, machine, root, rootless, systemd
-from fabriclab.guests.adapter import SYSTEMD, Adapter, BadAdapter
+from fabriclab.guests import compiled, dvd, kernel, machine, root, rootless, systemd, vm_image
+from fabriclab.guests.adapter import SYSTEMD, VM, Adapter, BadAdapter
+from fabriclab.guests.guest import Guest, ManagedGuest
 from fabriclab.guests.machine import Machine
 from fabriclab.guests.namespace import FabricNamespace, NamespaceUnavailable
 from fabriclab.guests.partitions import make_mbr
 from fabriclab.guests.sandbox import Disk, Sandbox
 from fabriclab.guests.systemd import SystemdGuest
+from fabriclab.guests.vm import VmGuest
 
 LIBRARIES = ("python3-defusedxml", "python3-urllib3")  # what our agent needs of a root that is not this machine's
+MANAGED = (SystemdGuest, VmGuest)  # their service manager starts the agent
 NTFS = 7  # how the platform hands a temporary disk over
 
 
@@ -54,6 +57,16 @@ def with_packages(adapter: Adapter, packages: tuple[str, ...]) -> Adapter:
     return replace(adapter, root="debian", packages=(*needed, *adapter.packages, *packages))
 
 
+def on_vm(adapter: Adapter, suite: str | None = None) -> Adapter:
+    """The same agent for a virtual machine, which has what a guest with systemd has and a kernel."""
+    return replace(on_systemd(adapter, suite), guest=VM)
+
+
+def image_of(adapter: Adapter) -> vm_image.Image:
+    """The disk image of a virtual machine, made first when it is not there yet. Raises RootUnavailable."""
+    return vm_image.obtain(adapter.suite, adapter.packages, cache())
+
+
 def root_of(adapter: Adapter) -> Path:
     """The root the adapter asks for, made first when it is not there yet.
 
@@ -61,6 +74,12 @@ def root_of(adapter: Adapter) -> Path:
     """
     if adapter.guest == SYSTEMD and kernel.in_user_namespace():
         raise NamespaceUnavailable("A guest with systemd needs root of the machine itself, for its control groups.")
+    if adapter.guest == VM and kernel.in_user_namespace():
+        raise NamespaceUnavailable("A virtual machine needs root of the machine itself, to look at its disk.")
+    if adapter.guest == VM:
+        base = image_of(adapter).base
+        assert base is not None
+        return base
     if kernel.in_user_namespace():  # the ids of such a root are those of its maker's namespace
         packages = adapter.packages if adapter.root == "debian" else LIBRARIES
         return root.obtain(root.DebianRoot(adapter.suite, packages), cache() / f"roots-of-{rootless.caller()}")
@@ -77,16 +96,15 @@ def assemble(
     provisioning: Provisioning,
     settings: dict[str, str],
     name: str = "guest",
-) -> Sandbox:
+) -> Guest:
     """A prepared guest. `settings`: lines of the agent's configuration file, over those of the adapter."""
     own_root = base != Path("/")
-    kind = SystemdGuest if adapter.guest == SYSTEMD else Sandbox
-    guest = kind(namespace, replace(look, hidden=() if own_root else look.hidden), base, name)
+    guest = _make(namespace, adapter, base, replace(look, hidden=() if own_root else look.hidden), name)
     guest.prepare(None if own_root else checkout())
     adapters.lay(adapter, guest.agent_layer)
     if own_root and compiled.is_needed(base, guest.agent_layer):
         compiled.compile_for(base, guest.agent_layer)
-    if isinstance(guest, SystemdGuest):
+    if isinstance(guest, MANAGED):
         enable(guest, adapter, base)
     configure(guest, adapter, base, {**adapter.configuration, **settings})
     if provisioning.ovf_env is not None:
@@ -97,7 +115,14 @@ def assemble(
     return guest
 
 
-def enable(guest: SystemdGuest, adapter: Adapter, base: Path) -> None:
+def _make(namespace: FabricNamespace, adapter: Adapter, base: Path, look: Machine, name: str) -> Guest:
+    if adapter.guest == VM:
+        return VmGuest(namespace, look, image_of(adapter), name=name)
+    kind = SystemdGuest if adapter.guest == SYSTEMD else Sandbox
+    return kind(namespace, look, base, name)
+
+
+def enable(guest: ManagedGuest, adapter: Adapter, base: Path) -> None:
     """Has systemd start the agent at boot. Raises BadAdapter when neither the agent nor the root has its unit."""
     if not adapter.unit:
         return
@@ -106,14 +131,15 @@ def enable(guest: SystemdGuest, adapter: Adapter, base: Path) -> None:
     if found is None:
         raise BadAdapter(f"{adapter.source}: start.unit: there is no {adapter.unit} for systemd to start")
     guest.enable(adapter.unit)
-    # To systemd the guest is a container, whatever its DMI data say. The empty word takes back all conditions of the unit.
-    lines = ["[Unit]", "ConditionVirtualization="] if "ConditionVirtualization=microsoft" in found.read_text() else []
+    # To systemd a guest in namespaces is a container, whatever its DMI data say. The empty word takes back all conditions.
+    is_hidden = adapter.guest == SYSTEMD and "ConditionVirtualization=microsoft" in found.read_text()
+    lines = ["[Unit]", "ConditionVirtualization="] if is_hidden else []
     if adapter.environment:
         lines += ["[Service]", *(f'Environment="{name}={value}"' for name, value in adapter.environment.items())]
     guest.drop_in = "\n".join([*lines, ""])
 
 
-def configure(guest: Sandbox, adapter: Adapter, base: Path, settings: dict[str, str]) -> None:
+def configure(guest: Guest, adapter: Adapter, base: Path, settings: dict[str, str]) -> None:
     """Sets lines of the agent's configuration file, in the agent's layer: part of the untouched guest."""
     if not settings:
         return

@@ -1,7 +1,7 @@
 """The command line of a virtual machine: which devices an emulated machine of the lab has, and where (guests recipe, part C).
 
-The processor is emulated (TCG): where /dev/kvm exists it need not be one that an ordinary kernel runs on. Like a generation 1 VM on
-Azure: an IDE drive for the DVD, SCSI adapters for the temporary disk (0000:00:08.0, LUN 1) and the data disks (0000:00:09.0), a
+The processor is emulated (TCG): where /dev/kvm exists it need not be one that an ordinary kernel runs on. Like a generation 1
+VM on Azure: an IDE drive for the DVD, SCSI adapters for the temporary disk (0000:00:08.0) and the data disks (0000:00:09.0), a
 serial console, Azure's SMBIOS data. Not like it: a virtio network card, and the root on a virtio disk or on NVMe.
 """
 
@@ -9,7 +9,6 @@ import hashlib
 import json
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
 from fabriclab.guests.machine import AZURE_ASSET_TAG
 from fabriclab.guests.vm_image import PORTS, Image
@@ -89,7 +88,7 @@ def sockets(monitor: int, port: int, shell: str, console: str) -> list[str]:
 def fingerprint(hardware: Hardware) -> str:
     """Names a saved state: another QEMU or other devices cannot go on from it."""
     version = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
-    text = "\0".join([version, *arguments(hardware), kernel_line(hardware), Path(__file__).read_text()])
+    text = "\0".join([version, *arguments(hardware), kernel_line(hardware)])
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

@@ -8,6 +8,7 @@ the kernel is the machine's.
 import os
 import shutil
 import socket
+import subprocess
 import uuid
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from fabriclab.guests.machine import Machine, Seat
 from fabriclab.guests.namespace import FabricNamespace, has_ended, process_of
 
 LOOP_MAJOR = 7
+PEEK_LIMIT = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Disk:
 class Sandbox:
     """A guest that is made but not yet started. Several can exist in one fabric, one at a time is on the bridge."""
 
+    slowness = 1.0
+
     def __init__(self, namespace: FabricNamespace, look: Machine, root: Path = Path("/"), name: str = "guest") -> None:
         self.namespace = namespace
         self.machine = look
@@ -43,6 +47,7 @@ class Sandbox:
         self._layers: list[str] = []
         self._disks: list[Disk] = []
         self._loops: dict[str, int] = {}
+        self._hot: dict[str, int] = {}  # put in while it runs
         self._booted: Booted | None = None
 
     @property
@@ -95,6 +100,23 @@ class Sandbox:
     def remove(self, name: str) -> None:
         """Takes a disk out, from the next start on."""
         self._disks = [disk for disk in self._disks if disk.name != name]
+
+    def attach(self, disk: Disk, content: bytes) -> None:
+        """A disk in the running guest."""
+        self.insert(disk, content)
+        number = self.namespace.attach_disk(f"{self._name}/disks/{disk.image}", disk.read_only)
+        self._hot[disk.name] = number
+        made = self.run(["mknod", "-m", "0660", f"/dev/{disk.name}", "b", str(LOOP_MAJOR), str(number)])
+        if not made.ok:
+            raise control.ControlError(f"{disk.name} could not be inserted: {made.errors.strip()}")
+
+    def detach(self, name: str) -> None:
+        """Takes a disk out of the running guest."""
+        self.run(["rm", "-f", f"/dev/{name}"])
+        self.remove(name)
+        number = self._hot.pop(name, None)
+        if number is not None:
+            self.namespace.detach_disk(number)
 
     def start(self) -> None:
         """Boots the guest. Raises ControlError with what failed."""
@@ -164,6 +186,19 @@ class Sandbox:
         import base64
 
         return base64.b64decode(done.output)
+
+    def peek(self, path: str) -> bytes | None:
+        """A file as the host sees it. What the guest made a link of is not followed."""
+        try:
+            descriptor = os.open(self.upper / path.lstrip("/"), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read(PEEK_LIMIT)
+
+    def keep(self, place: Path) -> None:
+        """Copies what the guest wrote, with owners, modes and the overlay's marks of deletion, to a new directory."""
+        subprocess.run(["cp", "-a", str(self.upper), str(place)], check=True, timeout=120)
 
     def changes(self) -> tuple[Change, ...]:
         """What differs from the guest before its first start."""

@@ -1,8 +1,9 @@
-"""The virtual machine as a guest: a whole emulated computer with a kernel of its own on the fabric's bridge (guests recipe, part C).
+"""The virtual machine as a guest: an emulated computer with a kernel of its own on the fabric's bridge (guests recipe, part C).
 
-Its first start goes on from a saved state where there can be one (vm_state.py), in about two seconds; else, and after a power-off, it
-boots. Then the files of machine and agent are laid, and the disk as it is at that moment is the untouched guest. Odd: the agent of
-the first start is started by the service manager of a machine that is up already; after a reboot it is part of the boot.
+Its first start goes on from a saved state where there can be one (vm_state.py), in about two seconds; else, and after a
+power-off, it boots. Then the files of machine and agent are laid, and the disk as it is at that moment is the untouched guest.
+Odd: the agent of the first start is started by the service manager of a machine that is up already; after a reboot it is part
+of the boot.
 """
 
 import base64
@@ -72,6 +73,11 @@ class VmGuest:
     @property
     def agent_layer(self) -> Path:
         return self.files / "agent"
+
+    @property
+    def process(self) -> int:
+        """QEMU's, as this machine numbers it: what runs in the guest has no number here."""
+        return self._machine.number
 
     @property
     def is_running(self) -> bool:
@@ -203,18 +209,29 @@ class VmGuest:
         done = self.run(["/bin/sh", "-c", 'test ! -L "/$1" && test -f "/$1" && base64 -w0 "/$1"', "peek", path], timeout=20)
         return base64.b64decode(done.output) if done.ok else None
 
+    def keep(self, place: Path) -> None:
+        """Copies what differs to a new directory."""
+        place.mkdir()
+        names = [change.path.lstrip("/") for change in self.changes() if change.after is not None]
+        command = ["tar", "-c", "-C", str(self.upper), "--no-recursion", "--null", "-T", "-"]
+        packed = subprocess.run(command, input="\0".join(names).encode(), capture_output=True, timeout=120, check=True).stdout
+        subprocess.run(["tar", "-x", "-p", "-C", str(place)], input=packed, timeout=120, check=True)
+
+    @property
+    def upper(self) -> Path:
+        """The whole disk, as it was when it was last looked at."""
+        return self._mounted.place("after")
+
     def changes(self) -> tuple[Change, ...]:
         """What differs from the guest before the agent's first start, on its disk; the machine stands still for it."""
-        after = self.written()
+        after = self._look()
         if not self._mounted.has("before"):
             self._mounted.mount("before", self._disk(1))
         own = tuple(f"{name}/" for name in (*systemd.OF_THE_MACHINE, "/lost+found"))
         found = vm_disk.compare(self._mounted.place("before"), after)
-        return tuple(
-            change for change in found if not f"{change.path}/".startswith((*own, "/tmp/systemd-private-"))  # noqa: S108
-        )
+        return tuple(change for change in found if not f"{change.path}/".startswith((*own, "/tmp/systemd-private-")))
 
-    def written(self) -> Path:
+    def _look(self) -> Path:
         """The disk as it is now, mounted."""
         running = self.is_running
         if running:
@@ -345,7 +362,7 @@ class VmGuest:
             threading.Thread(target=self._come_up, daemon=True).start()
 
     def _come_up(self) -> None:
-        """The guest boots again by itself. A boot that the lab began holds the agent back: so does this one, but not for long."""
+        """The guest boots again by itself. A boot that the lab began holds the agent back: so does this one, for a moment."""
         running = self._running
         if running is None:
             return

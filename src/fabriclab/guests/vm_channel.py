@@ -1,7 +1,7 @@
 """The lab's end of a virtual machine's serial port: programs are started and their ends told, as inside/hands.py says.
 
-Odd: the port outlives the machine's boots. What was asked of the boot before is lost; its hands greet the lab when they are back,
-with another boot id.
+Odd: the port outlives the machine's boots. What was asked of the boot before is lost; its hands greet the lab when they are
+back, with another boot id.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Disks of a virtual machine as files, and how one is looked at from outside: converted to a plain image, and mounted read-only.
+"""Disks of a virtual machine as files, and how one is looked at from outside: converted to a plain image, mounted read-only.
 
 The files lie in the work file system of the fabric's namespaces, where the machine's QEMU sees them; they are gone with it.
 Entries of two mounted states of one file system are the same where inode and change time are: nothing in a machine can set a

@@ -1,7 +1,7 @@
 """Disks in a virtual machine: what is wanted in it, and what is, brought together while it runs.
 
-Where a disk hangs says its seat (machine.Seat); sr0 is the DVD in the IDE drive. What the machine's kernel calls a disk is its own
-business. Odd: a local NVMe disk has QEMU's model name, and hangs on a PCI slot that the guest has to give back.
+Where a disk hangs says its seat (machine.Seat); sr0 is the DVD in the IDE drive. What the machine's kernel calls a disk is its
+own business. Odd: a local NVMe disk has QEMU's model name, and hangs on a PCI slot that the guest has to give back.
 """
 
 import threading
@@ -62,11 +62,11 @@ class Drives:
 
     def _put_in(self, drive: Drive) -> None:
         if drive.name == DRIVE:
-            given = {"filename": drive.path, "format": "raw", "read_only_mode": "read-only"}
+            given: dict[str, Any] = {"filename": drive.path, "format": "raw", "read_only_mode": "read-only"}
             self._monitor.ask("blockdev-change-medium", id="drive", force=True, **given)
         else:
             file = {"driver": "file", "filename": drive.path}
-            node = {"driver": "raw", "node_name": f"file-{drive.name}", "file": file, "discard": "unmap"}
+            node: dict[str, Any] = {"driver": "raw", "node_name": f"file-{drive.name}", "file": file, "discard": "unmap"}
             self._monitor.ask("blockdev-add", cache={"no-flush": True}, **node)
             self._monitor.ask("device_add", **drive.device)
         self.there[drive.name] = drive

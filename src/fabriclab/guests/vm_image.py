@@ -1,9 +1,9 @@
 """The disk image of a virtual machine, made once from a Debian root: file system, kernel and a small initial file system.
 
-The root is one of `root.py`, with a kernel; what makes it the lab's machine is laid over it by an overlay while `mke2fs -d` fills
-the image, so no disk is mounted for it. The cloud kernel has NVMe and ext4 built in, so a root on NVMe needs no initial file
-system; one on a virtio disk does (only that can go on from a saved state: QEMU does not save NVMe). Odd: the file system has no
-journal: a machine of the lab is not meant to survive a power cut, and every write of it is emulated.
+The root is one of `root.py`, with a kernel; what makes it the lab's machine is laid over it by an overlay while `mke2fs -d`
+fills the image, so no disk is mounted for it. The cloud kernel has NVMe and ext4 built in, so a root on NVMe needs no initial
+file system; one on a virtio disk does (only that can go on from a saved state: QEMU does not save NVMe). Odd: the file system
+has no journal: a machine of the lab is not meant to survive a power cut, and every write of it is emulated.
 """
 
 import fcntl
@@ -31,6 +31,7 @@ TOOLS = {
 PORTS = ("lab.0", "lab.shell")  # the lab's, and that of `fabriclab shell`
 INSIDE = Path(__file__).parent / "inside"
 _PLACE = "usr/lib/fabriclab"
+_FILE_SYSTEM = ("-t", "ext4", "-O", "^has_journal,^metadata_csum", "-E", "lazy_itable_init=1", "-m", "0")
 _UNITS = "etc/systemd/system"
 
 # What starts by itself in the first minutes and costs an emulated machine more than the rest of its boot.
@@ -127,8 +128,9 @@ def obtain(suite: str, packages: tuple[str, ...], cache: Path) -> Image:
 
 
 def _digest(wanted: DebianRoot) -> str:
-    parts = [wanted.name.encode(), Path(__file__).read_bytes(), *(path.read_bytes() for path in sorted(INSIDE.glob("*.*")))]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:8]
+    texts = [wanted.name, _HANDS, _GATE, _START, *_MASKED, *systemd.LINKS, systemd.network(Machine(), None), *_FILE_SYSTEM]
+    inside = [path.read_bytes() for path in sorted(INSIDE.glob("*.*"))]
+    return hashlib.sha256(b"\0".join([*(text.encode() for text in texts), *inside])).hexdigest()[:8]
 
 
 def _make(base: Path, place: Path) -> None:
@@ -192,12 +194,11 @@ def _entry(number: int, name: str, mode: int, content: bytes) -> bytes:
 
 def _fill(base: Path, layer: Path, building: Path, disk: Path) -> None:
     """mke2fs over root and layer, in a mount namespace of its own; the rest of the disk is room to work in."""
-    used = int(subprocess.run(["du", "-sxm", str(base)], capture_output=True, text=True, timeout=120, check=True).stdout.split()[0])
-    script = (
-        'mount -t overlay -o "lowerdir=$1:$2" lab "$3" && '
-        'exec mke2fs -q -t ext4 -O ^has_journal,^metadata_csum -E lazy_itable_init=1 -m 0 -d "$3" "$4" "$5"'
-    )
-    arguments = [str(layer), str(base), str(building / "tree"), str(disk), f"{used + used // 3 + 700}M"]
+    measured = subprocess.run(["du", "-sxm", str(base)], capture_output=True, text=True, timeout=120, check=True).stdout
+    used = int(measured.split()[0])
+    script = 'mount -t overlay -o "lowerdir=$1:$2" lab "$3" && shift 3 && exec mke2fs -q "$@"'
+    tree = str(building / "tree")
+    arguments = [str(layer), str(base), tree, *_FILE_SYSTEM, "-d", tree, str(disk), f"{used + used // 3 + 700}M"]
     command = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", script, "sh", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode != 0:

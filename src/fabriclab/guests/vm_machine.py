@@ -1,7 +1,7 @@
 """One run of an emulated machine: its QEMU, monitor and serial port, inside the fabric's namespaces.
 
-QEMU is in the namespaces' process namespace: the kernel ends it with their first process, that is with the lab, also by kill -9.
-Its network card is a tap on the fabric's bridge.
+QEMU is in the namespaces' process namespace: the kernel ends it with their first process, that is with the lab, also by
+kill -9. Its network card is a tap on the fabric's bridge.
 """
 
 import os
@@ -23,6 +23,7 @@ SHELL = "shell.sock"  # beside the guest's files: where `fabriclab shell` goes i
 CONSOLE = "console.log"
 LOG = "qemu.log"
 ENDING = 20.0
+_INTO = ("nsenter", "--mount", "--net", "--pid", "--target")
 
 Ended = Callable[[], None]
 
@@ -47,8 +48,7 @@ class VmMachine:
         tap(namespace)
         with open(self._files / LOG, "ab") as log:
             self._process = subprocess.Popen(
-                ["nsenter", "--target", str(namespace.process), "--mount", "--net", "--pid", "--"]
-                + [qemu.PROGRAM, *arguments, *sockets],
+                [*_INTO, str(namespace.process), "--", qemu.PROGRAM, *arguments, *sockets],
                 pass_fds=[end.fileno() for end in theirs],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -1,4 +1,4 @@
-"""A machine's saved state: memory and disk of a guest that has booted, kept beside its image, so that the next one need not boot.
+"""A machine's saved state: memory and disk of a guest that has booted, kept beside its image: the next one need not boot.
 
 It is made once for an image, a QEMU and a set of devices; another of these makes another one. The network cable is out while it
 boots, and is plugged in when a guest goes on from it: then its DHCP client asks. Memory is moved to a file as in a migration.

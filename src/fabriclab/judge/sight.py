@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from fabriclab.guests.sandbox import Sandbox
+from fabriclab.guests.guest import Guest
 from fabriclab.judge import disk
 from fabriclab.judge.evidence import Heartbeat, Leak, StatusFile
 from fabriclab.judge.settings import Secret
@@ -49,7 +49,7 @@ class Sight:
     processes: tuple[Process, ...]
 
 
-def look(guest: Sandbox) -> Sight:
+def look(guest: Guest) -> Sight:
     after = {one.path: one.after for one in guest.changes()}
     files = {path: f"{how.text()} {how.digest or ''}" if how is not None else REMOVED for path, how in after.items()}
     listed = guest.shell(f"find {' '.join(TEMPORARY)} -xdev -mindepth 1 -printf '%p\\t%y %m %s\\n' 2>/dev/null").output
@@ -59,7 +59,7 @@ def look(guest: Sandbox) -> Sight:
     return Sight(files, processes(guest))
 
 
-def processes(guest: Sandbox) -> tuple[Process, ...]:
+def processes(guest: Guest) -> tuple[Process, ...]:
     found = []
     for line in guest.shell(_LIST_PROCESSES).output.splitlines():
         head, _, command = line.partition("\t")
@@ -122,7 +122,7 @@ def _descends(number: int, agent: int | None, parents: Mapping[int, int]) -> boo
     return False
 
 
-def status_files(guest: Sandbox, base: str, wanted: Iterable[tuple[str, int]]) -> tuple[StatusFile, ...]:
+def status_files(guest: Guest, base: str, wanted: Iterable[tuple[str, int]]) -> tuple[StatusFile, ...]:
     """`wanted`: instance and sequence number of each."""
     found = []
     for instance, sequence in wanted:
@@ -133,7 +133,7 @@ def status_files(guest: Sandbox, base: str, wanted: Iterable[tuple[str, int]]) -
     return tuple(found)
 
 
-def heartbeat(guest: Sandbox, base: str) -> Heartbeat:
+def heartbeat(guest: Guest, base: str) -> Heartbeat:
     content = guest.read(f"{base}/heartbeat.log")
     if content is None:
         return Heartbeat()
@@ -141,26 +141,26 @@ def heartbeat(guest: Sandbox, base: str) -> Heartbeat:
     return Heartbeat(content, float(age) if age.lstrip("-").isdigit() else 0.0)
 
 
-def links(guest: Sandbox, base: str, name: str) -> tuple[str, ...]:
+def links(guest: Guest, base: str, name: str) -> tuple[str, ...]:
     """Directories that the agent made for the handler and that are links now."""
     places = (base, f"{base}/config", f"{base}/status", f"{LOGS}/{name}", f"{LOGS}/{name}/events")
     return tuple(guest.shell(f"for each in {' '.join(places)}; do test -L $each && echo $each; done; true").output.split())
 
 
-def events(guest: Sandbox, name: str) -> dict[str, bytes]:
+def events(guest: Guest, name: str) -> dict[str, bytes]:
     """Telemetry events that the agent has not taken yet."""
     folder = f"{LOGS}/{name}/events"
     listed = guest.shell(f"cd {folder} 2>/dev/null && find . -maxdepth 1 -type f -printf '%f\\n' | head -n 20").output
     return {one: (guest.read(f"{folder}/{one}") or b"")[:READ] for one in listed.splitlines()}
 
 
-def logged(guest: Sandbox, name: str) -> int:
+def logged(guest: Guest, name: str) -> int:
     """Bytes in the handler's log folder."""
     done = guest.shell(f"find {LOGS}/{name} -type f -printf '%s\\n' 2>/dev/null").output
     return sum(int(size) for size in done.split())
 
 
-def leaks(guest: Sandbox, secrets: tuple[Secret, ...], stage: str) -> tuple[Leak, ...]:
+def leaks(guest: Guest, secrets: tuple[Secret, ...], stage: str) -> tuple[Leak, ...]:
     """Files with a secret in plain text, on the guest's disk and in its memory file systems."""
     if not secrets:
         return ()

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from fabriclab.guests.guest import Guest
 from fabriclab.guests.machine import SEATS, Seat
-from fabriclab.guests.sandbox import Disk, Sandbox
+from fabriclab.guests.sandbox import Disk
 from fabriclab.guests.volumes import CONTENTS, FRESH_LABEL, MEBIBYTE, Image
 from fabriclab.scenario.table import Table
 
@@ -16,7 +17,7 @@ class Drive:
     seat: Seat = field(default_factory=Seat)
     image: Image = field(default_factory=lambda: Image(64 * MEBIBYTE))
 
-    def insert(self, guest: Sandbox) -> None:
+    def insert(self, guest: Guest) -> None:
         guest.insert_image(Disk(self.name, f"{self.name}.img", seat=self.seat), self.image)
 
 

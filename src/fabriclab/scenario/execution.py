@@ -1,7 +1,6 @@
 """A scenario from beginning to end: lab opened, steps done, expectations decided, everything ended, one result."""
 
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -87,11 +86,11 @@ def _mistakes(journal: Journal) -> tuple[Verdict, ...]:
 
 
 def keep_guest(lab: Lab, scenario: Scenario) -> Path:
-    """Copies what the guest wrote, with owners, modes and the overlay's marks of deletion."""
+    """Copies what the guest wrote."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     place = assemble.cache() / "kept" / f"{scenario.name}-{lab.adapter.name}-{stamp}"
     place.mkdir(parents=True, mode=0o700)
-    subprocess.run(["cp", "-a", str(lab.guest.upper), str(place / "upper")], check=True, timeout=120)
+    lab.guest.keep(place / "upper")
     log = lab.guest.files / LOG
     if log.exists():
         shutil.copy(log, place / LOG)

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from fabriclab.guests import probe as probing
 from fabriclab.guests.diff import Change
+from fabriclab.guests.guest import Guest
 from fabriclab.guests.login import KeyPair, log_in
 from fabriclab.guests.process import Completed, GuestTimeout
-from fabriclab.guests.sandbox import Sandbox
 from fabriclab.scenario.expected import Command, File, Hostname, Login, Probe, Process, Tree, User
 from fabriclab.scenario.hearing import Seen
 
@@ -20,7 +20,7 @@ SHOWN = 6  # unexpected changes that are named one by one
 _CONTENT_KEPT = 200
 
 
-def inspect(what: File | User | Hostname | Process | Command, guest: Sandbox) -> Seen:
+def inspect(what: File | User | Hostname | Process | Command, guest: Guest) -> Seen:
     if isinstance(what, File):
         return _file(what, guest)
     if isinstance(what, User):
@@ -35,7 +35,7 @@ def inspect(what: File | User | Hostname | Process | Command, guest: Sandbox) ->
     return Seen(fits, _ended(done))
 
 
-def knock(what: Login, guest: Sandbox, key: KeyPair | None, password: str | None) -> Seen:
+def knock(what: Login, guest: Guest, key: KeyPair | None, password: str | None) -> Seen:
     """Logs in from the fabric's side. An sshd that no service manager has started is started, as at boot."""
     start_sshd(guest)
     address = (guest.machine.address or "").partition("/")[0] or "10.77.0.4"
@@ -47,6 +47,7 @@ def knock(what: Login, guest: Sandbox, key: KeyPair | None, password: str | None
             key=key if what.by == "key" else None,
             password=password if what.by == "password" else None,
             address=address,
+            timeout=30.0 * guest.slowness,
         )
     except GuestTimeout as problem:
         return Seen(False, str(problem))
@@ -60,7 +61,7 @@ def knock(what: Login, guest: Sandbox, key: KeyPair | None, password: str | None
     return Seen(done.ok and _prints(done, what.prints), _ended(done))
 
 
-def probe(what: Probe, guest: Sandbox) -> Seen:
+def probe(what: Probe, guest: Guest) -> Seen:
     """A load balancer's GET."""
     address = (guest.machine.address or "").partition("/")[0] or "10.77.0.4"
     try:
@@ -72,7 +73,7 @@ def probe(what: Probe, guest: Sandbox) -> Seen:
     return Seen(not what.refused and answer.startswith("HTTP/1.1 200 OK\r\n"), answer.partition("\r\n")[0] or "no answer")
 
 
-def start_sshd(guest: Sandbox) -> Completed:
+def start_sshd(guest: Guest) -> Completed:
     """On a machine the service manager has done this; a sandbox has none.
 
     Odd: sshd stays in the foreground when its parent is process 1, so it must not be the shell's last word.
@@ -106,7 +107,7 @@ def glob(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(known.get(part) or re.escape(part) for part in parts))
 
 
-def _file(what: File, guest: Sandbox) -> Seen:
+def _file(what: File, guest: Guest) -> Seen:
     done = guest.run(["stat", "-c", "%F|%a|%U|%G", what.path])
     if not done.ok:
         return Seen(what.absent, "not there")
@@ -130,7 +131,7 @@ def _file(what: File, guest: Sandbox) -> Seen:
     return Seen(not odd, ", ".join(odd))
 
 
-def _odd_content(what: File, guest: Sandbox) -> list[str]:
+def _odd_content(what: File, guest: Guest) -> list[str]:
     raw = guest.read(what.path)
     if raw is None:
         return ["is no readable file"]
@@ -154,7 +155,7 @@ _KINDS = {
 }
 
 
-def _user(what: User, guest: Sandbox) -> Seen:
+def _user(what: User, guest: Guest) -> Seen:
     found = guest.run(["getent", "passwd", what.name])
     if not found.ok:
         return Seen(what.absent, "no such user")
@@ -178,7 +179,7 @@ def _user(what: User, guest: Sandbox) -> Seen:
     return Seen(not odd, ", ".join(odd))
 
 
-def _process(what: Process, guest: Sandbox) -> Seen:
+def _process(what: Process, guest: Guest) -> Seen:
     listed = guest.shell("for each in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <$each && echo; done 2>/dev/null; true").output
     found = [line.strip() for line in listed.splitlines() if re.search(what.pattern, line)]
     if what.absent:

@@ -1,20 +1,21 @@
 """A scenario's lab, opened: namespaces, fabric, guest and agent, made from scenario and adapter, all ended at the end."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from fabriclab.emulator.fabric import Fabric
 from fabriclab.guests import assemble, dvd, namespace
-from fabriclab.guests.adapter import SYSTEMD, Adapter
-from fabriclab.guests.assemble import Provisioning
+from fabriclab.guests.adapter import SANDBOX, SYSTEMD, VM, Adapter
+from fabriclab.guests.assemble import MANAGED, Provisioning
+from fabriclab.guests.control import ControlError
+from fabriclab.guests.guest import Guest
 from fabriclab.guests.login import KeyPair, make_key_pair
 from fabriclab.guests.machine import LOOKS, Machine
 from fabriclab.guests.namespace import FabricNamespace, NamespaceBinder
-from fabriclab.guests.sandbox import Disk, Sandbox
-from fabriclab.guests.systemd import SystemdGuest
+from fabriclab.guests.process import GuestTimeout
+from fabriclab.guests.sandbox import Disk
 from fabriclab.journal.entry import GUEST, LAB
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario.document import MachinePart, Scenario
@@ -24,7 +25,6 @@ from fabriclab.scenario.unit import UnitService
 
 DRIVE = "sr0"
 POOL = "var/lib/hyperv/.kvp_pool_1"
-POOL_LIMIT = 1 << 22
 GATEWAY = Machine().gateway
 _GUEST = "guest"
 
@@ -35,10 +35,9 @@ class Lab:
     adapter: Adapter
     journal: Journal
     fabric: Fabric
-    guest: Sandbox
+    guest: Guest
     service: Service
     key: KeyPair | None = None
-    _loops: list[int] = field(default_factory=list)
     _media: int = 0
 
     def insert_medium(self, medium: Medium) -> None:
@@ -47,24 +46,15 @@ class Lab:
         self.eject_medium()
         self._media += 1
         image = f"medium-{self._media}.iso"
-        self.guest.insert(Disk(DRIVE, image, read_only=True), dvd.make(files))
-        number = self.guest.namespace.attach_disk(f"{_GUEST}/disks/{image}", read_only=True)
-        self._loops.append(number)
-        made = self.guest.run(["mknod", "-m", "0660", f"/dev/{DRIVE}", "b", "7", str(number)])
-        if not made.ok:
-            raise OSError(f"the DVD could not be inserted: {made.errors.strip()}")
+        self.guest.attach(Disk(DRIVE, image, read_only=True), dvd.make(files))
 
     def eject_medium(self) -> None:
-        self.guest.run(["rm", "-f", f"/dev/{DRIVE}"])
-        self.guest.remove(DRIVE)
-        for number in self._loops:
-            self.guest.namespace.detach_disk(number)
-        self._loops.clear()
+        self.guest.detach(DRIVE)
 
     def reboot(self, start_agent: bool) -> None:
         """The provisioning medium is there on the first boot only (guest contract 1.1)."""
         self.guest.remove(DRIVE)
-        if isinstance(self.guest, SystemdGuest):
+        if isinstance(self.guest, MANAGED):
             self.guest.idle = not start_agent
         self.guest.reboot()
         self.service.gone()
@@ -106,8 +96,8 @@ def opened(scenario: Scenario, adapter: Adapter, journal: Journal) -> Iterator[L
             fabric.stop()
 
 
-def _service(guest: Sandbox, adapter: Adapter, journal: Journal) -> Service:
-    if not isinstance(guest, SystemdGuest):
+def _service(guest: Guest, adapter: Adapter, journal: Journal) -> Service:
+    if not isinstance(guest, MANAGED):
         return Service(guest, adapter, journal)
     service = UnitService(guest, adapter, journal)
 
@@ -123,7 +113,7 @@ def _service(guest: Sandbox, adapter: Adapter, journal: Journal) -> Service:
     return service
 
 
-def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Path, files: dict[str, bytes] | None) -> Sandbox:
+def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Path, files: dict[str, bytes] | None) -> Guest:
     part = scenario.machine
     look = Machine(
         hostname=part.hostname,
@@ -132,7 +122,7 @@ def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Pa
         routes=part.routes,
         second_card=part.second_card,
         dmi=LOOKS[part.dmi](scenario.identity.vm_id),
-        files={**(_interfaces(part) if base != Path("/") and adapter.guest != SYSTEMD else {}), **part.files},
+        files={**(_interfaces(part) if base != Path("/") and adapter.guest == SANDBOX else {}), **part.files},
     )
     provisioning = Provisioning(resource_disk=part.resource_disk)
     guest = assemble.assemble(space, adapter, base, look, provisioning, dict(scenario.configuration), _GUEST)
@@ -140,7 +130,7 @@ def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Pa
         guest.insert(Disk(DRIVE, "provisioning.iso", read_only=True), dvd.make(files))
     for drive in part.disks:
         drive.insert(guest)
-    if isinstance(guest, SystemdGuest):
+    if isinstance(guest, MANAGED):
         guest.gate, guest.idle = adapter.unit or None, not scenario.starts_agent
     guest.start()
     _note_interface(guest)
@@ -156,7 +146,7 @@ def _interfaces(part: MachinePart) -> dict[str, str]:
     return {"/etc/network/interfaces": "\n".join(lines) + "\n"}
 
 
-def _note_interface(guest: Sandbox) -> None:
+def _note_interface(guest: Guest) -> None:
     """Tells ifupdown, where there is one, that it has brought the interface up: `ifdown` and `ifup` then work."""
     guest.shell(
         "grep -qs 'eth0 inet static' /etc/network/interfaces || exit 0; mkdir -p /run/network; cd /run/network; "
@@ -164,14 +154,12 @@ def _note_interface(guest: Sandbox) -> None:
     )
 
 
-def _read_pool(guest: Sandbox) -> bytes | None:
-    """The key-value pool as the host sees it when a health report comes. What the guest made a link of is not followed."""
+def _read_pool(guest: Guest) -> bytes | None:
+    """The key-value pool as the host sees it when a health report comes."""
     try:
-        descriptor = os.open(guest.upper / POOL, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
+        return guest.peek(POOL)
+    except (ControlError, GuestTimeout):
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(POOL_LIMIT)
 
 
 def _thumbprints(fabric: Fabric) -> Thumbprint:
@@ -180,5 +168,5 @@ def _thumbprints(fabric: Fabric) -> Thumbprint:
 
 def _described(scenario: Scenario, adapter: Adapter, base: Path) -> str:
     root = "this machine's root" if base == Path("/") else f"a Debian {adapter.suite} root"
-    root += " with systemd" if adapter.guest == SYSTEMD else ""
+    root += {SYSTEMD: " with systemd", VM: ", a virtual machine"}.get(adapter.guest, "")
     return f"{scenario.machine.hostname} on {root}, {scenario.medium.text()}"

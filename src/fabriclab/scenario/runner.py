@@ -48,7 +48,7 @@ class Runner:
         self._lab = lab
         self._journal = lab.journal
         self._wait_for = wait_for
-        self._schedule = Schedule(lab.scenario.steps, lab.scenario.expectations, lab.scenario.lasts)
+        self._schedule = Schedule(lab.scenario.steps, lab.scenario.expectations, lab.scenario.lasts, lab.guest.slowness)
         self._verdicts: dict[str, Verdict] = {}
         self._doing = threading.Lock()
 

@@ -20,7 +20,12 @@ class Mark:
 
 
 class Schedule:
-    def __init__(self, steps: Sequence[Step], expectations: Sequence[Expectation], lasts: float = 0.0) -> None:
+    """`slowness`: of the guest, by which the patience for each expectation grows."""
+
+    def __init__(
+        self, steps: Sequence[Step], expectations: Sequence[Expectation], lasts: float = 0.0, slowness: float = 1.0
+    ) -> None:
+        self._slowness = slowness
         self.steps = list(steps)
         self.open = list(expectations)
         self._lasts = lasts
@@ -56,7 +61,7 @@ class Schedule:
         return tuple(one for one in self.open if one.at in self._marks and self._marks[one.at].since + one.delay <= now)
 
     def deadline(self, expectation: Expectation) -> float:
-        return self._marks[expectation.at].since + expectation.delay + expectation.within
+        return self._marks[expectation.at].since + expectation.delay + expectation.within * self._slowness
 
     def out_of_reach(self) -> tuple[Step | Expectation, ...]:
         """What hangs on something that will never come about."""

@@ -7,8 +7,7 @@ import signal
 import threading
 
 from fabriclab.guests.adapter import Adapter
-from fabriclab.guests.process import GuestProcess
-from fabriclab.guests.sandbox import Sandbox
+from fabriclab.guests.guest import Guest, Process
 from fabriclab.journal.entry import GUEST, LAB
 from fabriclab.journal.journal import Journal
 
@@ -19,11 +18,11 @@ STARTED, ENDED = "agent-started", "agent-ended"
 class Service:
     """One agent at a time. `status` is what the last one ended with, None while one runs or before the first."""
 
-    def __init__(self, guest: Sandbox, adapter: Adapter, journal: Journal) -> None:
+    def __init__(self, guest: Guest, adapter: Adapter, journal: Journal) -> None:
         self._guest = guest
         self._adapter = adapter
         self._journal = journal
-        self._process: GuestProcess | None = None
+        self._process: Process | None = None
         self._ended = threading.Event()
         self.status: int | None = None
 
@@ -70,7 +69,7 @@ class Service:
             self._ended.wait(10.0)
             self._process = None
 
-    def _watch(self, process: GuestProcess, ended: threading.Event) -> None:
+    def _watch(self, process: Process, ended: threading.Event) -> None:
         status = process.wait()
         self.status = status
         ended.set()

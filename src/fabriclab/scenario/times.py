@@ -7,7 +7,7 @@ are exact to a few milliseconds, while the text in the log has whole seconds onl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from fabriclab.guests.sandbox import Sandbox
+from fabriclab.guests.guest import Guest
 from fabriclab.journal.entry import Entry
 from fabriclab.scenario import hearing, service
 from fabriclab.world.extension import CONTAINER
@@ -31,7 +31,7 @@ class Enabled:
     ended: float
 
 
-def enabled(guest: Sandbox) -> dict[str, Enabled]:
+def enabled(guest: Guest) -> dict[str, Enabled]:
     """By handler name, from the files that the guest wrote; handlers that are no sample are left out."""
     found = {}
     for log in (guest.upper / LOGS).glob("*/commands.log"):

@@ -8,8 +8,8 @@ import threading
 
 from fabriclab.guests.adapter import Adapter
 from fabriclab.guests.control import ControlError
+from fabriclab.guests.guest import ManagedGuest
 from fabriclab.guests.process import GuestTimeout
-from fabriclab.guests.systemd import SystemdGuest
 from fabriclab.journal.entry import GUEST, LAB
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario.service import ENDED, LOG, STARTED, Service
@@ -21,7 +21,7 @@ _EXITED = "1"  # of ExecMainCode; else a signal has ended it
 
 
 class UnitService(Service):
-    def __init__(self, guest: SystemdGuest, adapter: Adapter, journal: Journal) -> None:
+    def __init__(self, guest: ManagedGuest, adapter: Adapter, journal: Journal) -> None:
         super().__init__(guest, adapter, journal)
         self._machine = guest
         self._unit = adapter.unit
@@ -46,7 +46,9 @@ class UnitService(Service):
             self._systemctl("start", "--no-block", self._unit)
         self._follow_on()
         with self._changed:
-            self._changed.wait_for(lambda: self._main is not None or self.status is not None, START_PATIENCE)
+            self._changed.wait_for(
+                lambda: self._main is not None or self.status is not None, START_PATIENCE * self._machine.slowness
+            )
 
     def stop(self, patience: float = 20.0) -> None:
         self._systemctl("stop", "--no-block", self._unit)
@@ -133,7 +135,7 @@ class UnitService(Service):
 
     def _await_end(self, patience: float) -> bool:
         with self._changed:
-            return self._changed.wait_for(lambda: self._main is None, patience)
+            return self._changed.wait_for(lambda: self._main is None, patience * self._machine.slowness)
 
     def _set(self, main: int | None, status: int | None = None, turn: int | None = None) -> None:
         with self._changed:

@@ -22,16 +22,19 @@ import signal
 import sys
 import termios
 import time
+from typing import Any, NoReturn
 
 PORTS = "/dev/virtio-ports"
 ADD_ENTROPY_NOW = 0x5207  # RNDRESEEDCRNG
 PIECE = 1 << 16
 
+Message = dict[str, Any]
+
 
 class Port:
     """One virtio serial port. `here`: whether the far end is open."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.descriptor = os.open(f"{PORTS}/{name}", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
         self.here = True
         self._rest = b""
@@ -39,13 +42,13 @@ class Port:
         flags = fcntl.fcntl(self.descriptor, fcntl.F_GETFL)
         fcntl.fcntl(self.descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
 
-    def look(self):
+    def look(self) -> None:
         """Whether the far end is open now."""
         poll = select.poll()
         poll.register(self.descriptor, 0)
         self.here = not any(events & select.POLLHUP for _, events in poll.poll(0))
 
-    def lines(self):
+    def lines(self) -> list[bytes]:
         try:
             data = os.read(self.descriptor, PIECE)
         except BlockingIOError:
@@ -58,7 +61,7 @@ class Port:
         *whole, self._rest = (self._rest + data).split(b"\n")
         return whole
 
-    def say(self, **message):
+    def say(self, **message: Any) -> None:
         data = json.dumps(message).encode() + b"\n"
         while data and self.here:
             try:
@@ -73,17 +76,17 @@ class Port:
 class Program:
     """A program that runs. `outputs`: files in memory, or the one descriptor that is read as it writes."""
 
-    def __init__(self, port, number, process, outputs, stream):
+    def __init__(self, port: Port, number: int, process: int, outputs: tuple[int, ...], stream: int | None) -> None:
         self.port, self.number, self.process, self.outputs, self.stream = port, number, process, outputs, stream
-        self.status = None
+        self.status: int | None = None
 
 
 class Hands:
-    def __init__(self, ports):
+    def __init__(self, ports: list[Port]) -> None:
         self._ports = ports
-        self._programs = {}  # process id -> Program
+        self._programs: dict[int, Program] = {}  # process id -> Program
 
-    def serve(self):
+    def serve(self) -> NoReturn:
         wake_read, wake_write = os.pipe()
         for end in (wake_read, wake_write):
             os.set_blocking(end, False)
@@ -115,7 +118,7 @@ class Hands:
                     for line in port.lines():
                         self._do(port, line)
 
-    def _do(self, port, line):
+    def _do(self, port: Port, line: bytes) -> None:
         try:
             message = json.loads(line)
             verb = message["do"]
@@ -126,10 +129,10 @@ class Hands:
         except (OSError, AttributeError, KeyError) as problem:
             port.say(id=message.get("id"), status=126, output="", errors=encode(f"lab: {verb}: {problem}\n".encode()))
 
-    def _do_hello(self, port, message):
+    def _do_hello(self, port: Port, message: Message) -> None:
         port.say(hello=boot())
 
-    def _do_clock(self, port, message):
+    def _do_clock(self, port: Port, message: Message) -> None:
         """A machine that went on from a saved state believes it is the moment at which it was saved."""
         time.clock_settime(time.CLOCK_REALTIME, message["seconds"])
         with open("/dev/urandom", "wb", buffering=0) as file:
@@ -137,7 +140,7 @@ class Hands:
             fcntl.ioctl(file.fileno(), ADD_ENTROPY_NOW)
         port.say(id=message["id"], status=0, output="", errors="")
 
-    def _do_run(self, port, message):
+    def _do_run(self, port: Port, message: Message) -> None:
         given, output, errors = (os.memfd_create("lab") for _ in range(3))
         os.write(given, base64.b64decode(message["input"]))
         os.lseek(given, 0, os.SEEK_SET)
@@ -145,7 +148,7 @@ class Hands:
         os.close(given)
         self._begin(Program(port, message["id"], process, (output, errors), None))
 
-    def _do_stream(self, port, message):
+    def _do_stream(self, port: Port, message: Message) -> None:
         if message["terminal"]:
             near, far = pty.openpty()
             process = start(message, (far, far, far))
@@ -158,17 +161,17 @@ class Hands:
             os.close(far)
         self._begin(Program(port, message["id"], process, (), near))
 
-    def _begin(self, program):
+    def _begin(self, program: Program) -> None:
         self._programs[program.process] = program
         program.port.say(id=program.number, number=program.process)
 
-    def _find(self, port, message):
+    def _find(self, port: Port, message: Message) -> Program | None:
         for program in self._programs.values():
             if program.port is port and program.number == message["id"]:
                 return program
         return None
 
-    def _do_signal(self, port, message):
+    def _do_signal(self, port: Port, message: Message) -> None:
         program = self._find(port, message)
         if program is not None and program.status is None:
             try:
@@ -176,20 +179,20 @@ class Hands:
             except ProcessLookupError:
                 pass
 
-    def _do_input(self, port, message):
+    def _do_input(self, port: Port, message: Message) -> None:
         program = self._find(port, message)
         if program is not None and program.stream is not None:
             os.write(program.stream, base64.b64decode(message["data"]))
 
-    def _do_size(self, port, message):
+    def _do_size(self, port: Port, message: Message) -> None:
         program = self._find(port, message)
         if program is not None and program.stream is not None:
             size = array.array("H", [message["rows"], message["columns"], 0, 0])
             fcntl.ioctl(program.stream, termios.TIOCSWINSZ, size)
 
-    def _copy(self, program):
+    def _copy(self, program: Program) -> None:
         try:
-            data = os.read(program.stream, PIECE)
+            data = os.read(program.stream or 0, PIECE)
         except OSError as problem:
             if problem.errno != errno.EIO:
                 raise
@@ -200,7 +203,7 @@ class Hands:
             self._close(program)
             self._end(program)
 
-    def _reap(self):
+    def _reap(self) -> None:
         while True:
             try:
                 process, status = os.waitpid(-1, os.WNOHANG)
@@ -216,19 +219,20 @@ class Hands:
                     self._drain(program)
                 self._end(program)
 
-    def _drain(self, program):
+    def _drain(self, program: Program) -> None:
         try:
-            while data := os.read(program.stream, PIECE):
+            while data := os.read(program.stream or 0, PIECE):
                 program.port.say(id=program.number, data=encode(data))
         except OSError:
             pass
         self._close(program)
 
-    def _close(self, program):
-        os.close(program.stream)
+    def _close(self, program: Program) -> None:
+        if program.stream is not None:
+            os.close(program.stream)
         program.stream = None
 
-    def _end(self, program):
+    def _end(self, program: Program) -> None:
         if program.status is None or program.stream is not None:
             return
         del self._programs[program.process]
@@ -236,7 +240,7 @@ class Hands:
         program.port.say(id=program.number, status=program.status, output=texts[0], errors=texts[1])
 
 
-def start(message, standard):
+def start(message: Message, standard: tuple[int, int, int]) -> int:
     """The process id of a program in a session of its own."""
     process = os.fork()
     if process:
@@ -258,22 +262,22 @@ def start(message, standard):
         os._exit(127 if problem.errno == errno.ENOENT else 126)
 
 
-def content(file):
+def content(file: int) -> bytes:
     os.lseek(file, 0, os.SEEK_SET)
     with os.fdopen(file, "rb") as opened:
         return opened.read()
 
 
-def encode(data):
+def encode(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def boot():
+def boot() -> str:
     with open("/proc/sys/kernel/random/boot_id") as file:
         return file.readline().strip()
 
 
-def ready():
+def ready() -> None:
     """Tells the service manager that we serve."""
     import socket
 
