@@ -20,14 +20,18 @@ class Binder(Protocol):
 
 
 class LoopbackBinder:
-    """Every address becomes 127.0.0.1 and every port a free one; `ports` says which one stands for (address, port)."""
+    """Every address becomes 127.0.0.1 and every port a free one; `ports` says which one stands for (address, port).
+
+    `streams` says so of TCP alone, for the port that has both.
+    """
 
     def __init__(self) -> None:
         self.ports: dict[tuple[str, int], int] = {}
+        self.streams: dict[tuple[str, int], int] = {}
 
     def tcp(self, address: str, port: int) -> socket.socket:
         made = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.ports[(address, port)] = made.getsockname()[1]
+        self.ports[(address, port)] = self.streams[(address, port)] = made.getsockname()[1]
         return made
 
     def udp(self, address: str, port: int, device: str | None = None) -> socket.socket:

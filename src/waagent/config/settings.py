@@ -335,7 +335,6 @@ _DEBUG = (
         "Debug.FirewallRulesLogPeriod",
         86400,
         "Experimental. How often firewall rules are logged",
-        idle="rules are logged when they change, and not again.",
     ),
     _number("Debug.LogCollectorInitialDelay", 300, "Experimental. Delay before logs are first collected, in seconds."),
     _flag("Debug.EnableExtensionPolicy", False, "Experimental. Obey the extension policy."),

@@ -43,7 +43,8 @@ def serve(agent: Agent, scheduler: Scheduler, address: Callable[[], str], tell: 
     from waagent.duties import firewall
 
     period = float(agent.config.os.enable_firewall_period)
-    scheduler.add(Duty(NAME, LANE, firewall.Duty(_steps(agent), address, tell).keep, lambda: period))
+    duty = firewall.Duty(_steps(agent), address, tell, float(agent.config.debug.firewall_rules_log_period))
+    scheduler.add(Duty(NAME, LANE, duty.keep, lambda: period))
     scheduler.listen(agent.system.sockets.watch_packet_filter(), NAME)
 
 

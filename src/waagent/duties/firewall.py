@@ -138,8 +138,12 @@ class Firewall:
 class Duty:
     """Keeps the rules as they should be, for as long as this agent lives."""
 
-    def __init__(self, steps: Firewall, address: Callable[[], str], tell: Callable[[Operation], object]) -> None:
+    def __init__(
+        self, steps: Firewall, address: Callable[[], str], tell: Callable[[Operation], object], log_period: float = 86400.0
+    ) -> None:
         self._steps = steps
+        self._log_period = log_period
+        self._logged_at: float | None = None
         self._system = steps.system
         self._address = address
         self._voice = Voice(steps.system, tell)
@@ -165,6 +169,7 @@ class Duty:
         steps = self._steps
         tool, seen = self._observed(sought)
         if seen.state is State.COMPLETE and self._settled == sought.address:
+            self._log_rules(tool)
             return
         found = seen.state is State.COMPLETE and steps.holds(sought)
         if not found:
@@ -176,6 +181,14 @@ class Duty:
         what = "are in place already" if found else "are in place again" if self._settled == sought.address else "are in place"
         self._settled = sought.address
         self._voice.say(f"the rules of {tool.name} that keep {sought.address} for root {what}", success=True)
+
+    def _log_rules(self, tool: Tool) -> None:
+        """What they are, and with nftables how often they have met somebody: once in a long while."""
+        now = self._system.clock.monotonic()
+        if self._logged_at is None or now >= self._logged_at + self._log_period:
+            self._logged_at = now
+            shown = self._system.commands.run(tool.listing(), timeout=30.0).stdout
+            self._system.log.info(f"the rules of {tool.name}: {' '.join(shown.split())}")
 
     def _keep_at_boot(self, tool: Tool, sought: Wanted) -> None:
         """What cannot be kept for the next boot holds until then."""

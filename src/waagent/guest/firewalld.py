@@ -30,6 +30,9 @@ class Firewalld:
 
     name: str = "firewalld"
 
+    def listing(self) -> tuple[str, ...]:
+        return (_PROGRAM, "--direct", "--get-passthroughs", "ipv4")
+
     def observe(self, system: System, wanted: Wanted) -> Seen:
         shown = system.commands.run((_PROGRAM, "--direct", "--get-passthroughs", "ipv4"), timeout=30.0).stdout
         return parse(tuple(shown.splitlines()), wanted)

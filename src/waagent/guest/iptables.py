@@ -37,6 +37,9 @@ class Iptables:
     def name(self) -> str:
         return self.program
 
+    def listing(self) -> tuple[str, ...]:
+        return self._command("-S", CHAIN)
+
     def observe(self, system: System, wanted: Wanted) -> Seen:
         return parse(system.commands.run(self._command("-S"), timeout=20.0).stdout, wanted)
 

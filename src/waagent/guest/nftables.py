@@ -24,6 +24,9 @@ _FRESH = f"table ip {TABLE}\ndelete table ip {TABLE}\n"
 class Nftables:
     name: str = "nftables"
 
+    def listing(self) -> tuple[str, ...]:
+        return (_PROGRAM, "list", "table", "ip", TABLE)
+
     def observe(self, system: System, wanted: Wanted) -> Seen:
         """Status 1 is a missing table as well as a kernel without nftables: the probe tells which."""
         shown = system.commands.run((_PROGRAM, "--json", "list", "table", "ip", TABLE), timeout=20.0, ok=(0, 1))

@@ -52,6 +52,10 @@ class Tool(Protocol):
     @property
     def name(self) -> str: ...
 
+    def listing(self) -> tuple[str, ...]:
+        """The command that shows the rules, for people."""
+        ...
+
     def observe(self, system: System, wanted: Wanted) -> Seen:
         """Errors: ``CommandFailure`` when the tool does not work."""
         ...

@@ -148,9 +148,21 @@ def test_what_is_no_ipv4_address_never_reaches_a_tool(address: str) -> None:
 def test_what_is_in_order_costs_one_look() -> None:
     machine = Machine()
     machine.duty.keep()
+    machine.duty.keep()
     machine.filter.lines.clear()
     machine.duty.keep()
     assert machine.filter.lines == ["nft --json list table ip walinuxagent"] and len(machine.told) == 1
+
+
+def test_once_a_day_the_rules_are_written_into_the_log() -> None:
+    machine = Machine()
+    for _ in range(4):
+        machine.duty.keep()
+    shown = ("info", f"the rules of nftables: table ip walinuxagent {{ {ADDRESS} }}")
+    assert machine.log.lines.count(shown) == 1
+    machine.clock.advance(86400)
+    machine.duty.keep()
+    assert machine.log.lines.count(shown) == 2
 
 
 def test_rules_that_went_are_back_with_the_next_look() -> None:

@@ -110,6 +110,8 @@ class PacketFilter:
     def _nft(self, words: list[str], text: str) -> tuple[int, str]:
         if words[:1] == ["--json"]:
             return (1, "") if self.table is None else (0, shown_table(self.table))
+        if words[:1] == ["list"]:
+            return 0, f"table ip walinuxagent {{ {self.table} }}"
         if "nft" in self.refused:
             return 1, ""
         if words == ["-f", "-"] and "nft" not in self.deaf:
@@ -132,7 +134,7 @@ class PacketFilter:
         if words == ["--version"]:
             return 0, self.version
         words = [word for word in words if word != "-w"][2:]
-        if words == ["-S"]:
+        if words[:1] == ["-S"]:
             return 0, "\n".join(
                 ["-P OUTPUT ACCEPT", *(f"-N {name}" for name in self.chains), *(f"-A OUTPUT {r}" for r in self.rules)]
             )

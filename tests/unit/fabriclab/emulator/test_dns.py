@@ -85,3 +85,17 @@ def test_the_responder_answers_on_its_socket_and_survives_rubbish() -> None:
         client.send(query("labvm01"))
         assert client.recv(512).endswith(bytes([10, 77, 0, 4]))
         assert [entry.who for entry in bench.journal.entries()] == ["guest", "guest"]
+
+
+def test_it_answers_over_tcp_too_one_after_the_other() -> None:
+    with running() as bench:
+        place = ("127.0.0.1", bench.binder.streams[("168.63.129.16", 53)])
+        for rubbish in (b"", b"\x00\x03bad"):
+            with socket.create_connection(place, 10) as client:
+                client.sendall(rubbish)
+        with socket.create_connection(place, 10) as client:
+            for _ in range(2):
+                question = query("labvm01")
+                client.sendall(len(question).to_bytes(2, "big") + question)
+                length = int.from_bytes(client.recv(2, socket.MSG_WAITALL), "big")
+                assert client.recv(length, socket.MSG_WAITALL).endswith(bytes([10, 77, 0, 4]))
