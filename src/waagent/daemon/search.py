@@ -14,7 +14,7 @@ from waagent.daemon.awaited import Awaited
 from waagent.fabric import routes
 from waagent.fabric.connection import Connection, Detected, connect, detect
 from waagent.fabric.dhcp import BSD, Surroundings
-from waagent.fabric.endpoint import Discovery, save
+from waagent.fabric.endpoint import Discovery, save, saved
 from waagent.fabric.goal_state import History
 from waagent.fabric.package import Default, Route
 from waagent.guest import network
@@ -33,6 +33,11 @@ class Search:
         self._channel = Default(changed=self._channel_changed)
         self._done = Awaited(agent.system.clock, "the wire server")
         self._detected: Detected | None = None
+        self._reuses = False
+
+    def reuse(self) -> None:
+        """Begin where a daemon of this boot has left off (fabric.md 1.2); a daemon itself never does: disks are moved."""
+        self._reuses = True
 
     @property
     def detected(self) -> Detected | None:
@@ -79,6 +84,7 @@ class Search:
             dhcp_available=agent.guest.dhcp_available,
             surroundings=surroundings(agent),
             learned=lambda offer: routes.save(agent.system, agent.paths, offer),
+            known=saved(agent.system, agent.paths) if self._reuses else None,
         )
 
     def wait(self) -> Detected:

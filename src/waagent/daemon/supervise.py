@@ -159,6 +159,7 @@ class Daemon:
         agent.quiet()
         azure = proof(agent) is not None or marker.check(agent.system, agent.guest, agent.paths).verdict is Verdict.SAME
         if azure:
+            self._search.reuse()
             self._begin()
         self._go_on(azure)
 

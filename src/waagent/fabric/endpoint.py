@@ -44,7 +44,8 @@ class Discovery:
     """One process's search for the wire server; ``discover`` may be called again and again.
 
     ``believe`` proves that an address is a wire server (``WireServer.negotiate``) or raises. ``card`` names the network card
-    to ask on, ``learned`` is told what every answer says. ``identifier`` makes the four random bytes of a transaction.
+    to ask on, ``learned`` is told what every answer says. ``known``: where a finished detection found it, to be tried first
+    and once. ``identifier`` makes the four random bytes of a transaction.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Discovery:
         card: Callable[[], tuple[str, bytes] | None],
         surroundings: Surroundings | None = None,
         learned: Callable[[DhcpOffer], object] = lambda offer: None,
+        known: str | None = None,
         identifier: Callable[[], bytes] | None = None,
     ) -> None:
         self._system = system
@@ -67,6 +69,7 @@ class Discovery:
         self._card = card
         self._surroundings = surroundings or Surroundings()
         self._learned = learned
+        self._known = known
         self._identifier = identifier or random_identifier
         self._found: Endpoint | None = None
         self._skip_leases = False
@@ -132,6 +135,9 @@ class Discovery:
 
     def _candidates(self, causes: list[Failure]) -> Iterator[Endpoint]:
         """What to try, in order; a later candidate is only looked for when the former has not proved itself."""
+        if self._known is not None:
+            known, self._known = self._known, None
+            yield Endpoint(known, "saved")
         if not self._dhcp_wanted:
             yield Endpoint(KNOWN_ADDRESS, "known")
             return

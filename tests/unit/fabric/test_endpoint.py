@@ -47,6 +47,7 @@ class Bench:
         bad: tuple[str, ...] = (),
         available: bool = True,
         config: Config | None = None,
+        known: str | None = None,
     ) -> None:
         files = {"/proc/net/route": routes.encode()}
         if lease is not None:
@@ -66,6 +67,7 @@ class Bench:
             card=lambda: self.card,
             dhcp_available=available,
             learned=self.learned.append,
+            known=known,
             identifier=lambda: XID,
         )
 
@@ -134,6 +136,16 @@ def test_an_endpoint_found_before_is_used_again_after_proving_itself() -> None:
     assert bench.discovery.discover() is first
     assert len(bench.sockets.sent) == 1
     assert bench.believed == ["10.77.0.16"] * 2
+
+
+def test_what_an_earlier_detection_found_is_tried_first_and_once() -> None:
+    bench = Bench(known="10.77.0.3", lease=LEASE)
+    assert bench.discovery.discover() == Endpoint("10.77.0.3", "saved")
+    bench = Bench(known="10.77.0.3", lease=LEASE, bad=("10.77.0.3",))
+    assert bench.discovery.discover() == Endpoint("168.63.129.10", "lease")
+    bench.discovery.distrust()
+    bench.discovery.discover()
+    assert bench.believed.count("10.77.0.3") == 1
 
 
 def test_our_own_exchange_gives_endpoint_gateway_and_the_packet_of_the_protocol() -> None:
