@@ -16,7 +16,8 @@ class Command:
     """One run of a command. `status` and `seconds` None: it never came to its end. `at`: of the wall clock.
 
     `lines`: command lines of processes that were new while it ran, `most` of them at a time, `torn`: status files that were no
-    JSON at a moment. `orphaned`: the agent's process that started it ended meanwhile.
+    JSON at a moment. `orphaned`: the agent's process that started it ended meanwhile. `words`: the end of its standard
+    error when it failed.
     """
 
     command: str
@@ -36,6 +37,7 @@ class Command:
     most: int = 0
     torn: Mapping[str, str] = field(default_factory=dict)
     orphaned: bool = False
+    words: str = field(default="", repr=False)
 
     @property
     def name(self) -> str:

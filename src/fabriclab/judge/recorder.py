@@ -22,6 +22,7 @@ TURN = 0.01
 SLOW_TURN = 0.1
 QUICK = 10.0
 ARGUMENTS = 4096
+WORDS = 2048
 DISTINCT = 2000
 PREFIXES = ("AZURE_GUEST_AGENT_", "Config", "VERSION")
 
@@ -99,6 +100,17 @@ def text_of(path: str) -> str | None:
         return None
 
 
+def last_words() -> str:
+    """The end of what is in the standard error, which an agent keeps in a file that has no name."""
+    try:
+        with open("/proc/self/fd/2", "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - WORDS))
+            return file.read(WORDS).decode("utf-8", "replace")
+    except OSError:  # a pipe, in an agent of another kind
+        return ""
+
+
 def write(line: dict[str, Any]) -> None:
     os.makedirs(os.path.dirname(RECORDS), mode=0o700, exist_ok=True)
     descriptor = os.open(RECORDS, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -152,6 +164,7 @@ def main() -> None:
             "most": watch.most,
             "torn": watch.torn,
             "orphaned": os.getppid() != parent,
+            "words": last_words() if status else "",
         }
     )
     if status < 0:

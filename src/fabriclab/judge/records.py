@@ -42,6 +42,7 @@ def _command(begin: dict[str, Any], end: dict[str, Any]) -> Command:
         most=int(end.get("most", 0)),
         torn=end.get("torn", {}),
         orphaned=bool(end.get("orphaned")),
+        words=str(end.get("words", "")),
     )
 
 

@@ -19,8 +19,8 @@ def exits(seen: Evidence) -> Judgement:
     problems = []
     for stage, one in seen.commands:
         if one.status not in (0, None):
-            said = f': "{stage.message}"' if stage.message else ""
-            problems.append((stage.name, f"{one.name} exited with {_status(one.status)}{said}"))
+            said = _last_line(one.words) or stage.message
+            problems.append((stage.name, f"{one.name} exited with {_status(one.status)}" + (f': "{said}"' if said else "")))
     return unless(problems, f"{len(seen.commands)} commands exited with 0")
 
 
@@ -122,6 +122,12 @@ def _words(stage: Stage) -> dict[str, str | None]:
     return {one.name: check(one.content).word for one in stage.files if one.content is not None}
 
 
+def _last_line(words: str) -> str:
+    """Of a traceback, of a shell's complaint: the line that says what it was."""
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else ""
+
+
 def _status(status: int | None) -> str:
     if status is None:
         return "nothing: it was killed or hangs"
@@ -168,7 +174,8 @@ RULES = (
         "update",
         "an update runs through: disable and uninstall of the old, update, install, enable of the new version",
         "2.7",
-        "disable and uninstall of the old version get a sequence number that it has no settings file for",
+        "disable and uninstall of the old version get a sequence number that it has no settings file for; what they take away, "
+        "the new version's enable must make again, although mrseq says that it has seen the number",
         crossing,
     ),
     Rule(
@@ -182,7 +189,7 @@ RULES = (
         "files-left",
         "after uninstall nothing is left in the file tree but the log folder",
         "2.10",
-        "remove it in uninstall, or name it with --allow-left when it is to stay",
+        "undo in uninstall what the life made, changed or removed, or name it with --allow-left when it is to stay so",
         left_files,
     ),
     Rule(

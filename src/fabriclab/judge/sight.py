@@ -95,7 +95,7 @@ def _is_known(path: str, patterns: Iterable[re.Pattern[str]]) -> bool:
 
 
 def _how(now: str | None) -> str:
-    return "removed" if now in (None, REMOVED) else "changed"
+    return "was there before, and is gone" if now in (None, REMOVED) else "changed"
 
 
 def left_processes(before: Sight, now: tuple[Process, ...], agent: int | None) -> tuple[str, ...]:

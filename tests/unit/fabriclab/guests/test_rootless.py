@@ -110,8 +110,12 @@ def test_without_a_range_of_ids_the_lab_says_so_and_ends(user: Path) -> None:
 @pytest.mark.registry
 @pytest.mark.timeout(600)
 @needs_root
-def test_a_whole_first_boot_needs_no_root(user: Path) -> None:
+def test_a_whole_first_boot_and_a_whole_life_of_a_handler_need_no_root(user: Path) -> None:
     done = fabriclab(user, "run", "first-boot")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == f"fabriclab: {NOTICE}\n"
     assert "on a Debian bookworm root" in done.stdout
+    judged = fabriclab(user, "ext", "run", "good")
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+    assert judged.stderr == f"fabriclab: {NOTICE}\n"
+    assert "0 violated" in judged.stdout

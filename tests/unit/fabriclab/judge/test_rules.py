@@ -163,3 +163,10 @@ def test_the_report_is_plain_json() -> None:
 def test_the_authors_guide_explains_every_rule() -> None:
     text = GUIDE.read_text()
     assert [rule.name for rule in report.RULES if f"`{rule.name}`" not in text] == []
+
+
+def test_a_command_that_fails_is_told_with_the_line_that_says_why() -> None:
+    words = "Traceback (most recent call last):\n  File ...\nFileNotFoundError: no /etc/motd\n\n"
+    judged = report.judge(spoiled_command(INSTALL, "install", status=1, words=words), 1.0, None)
+    (found,) = [one for one in judged.findings if one.rule == "exit"]
+    assert 'exited with status 1: "FileNotFoundError: no /etc/motd"' in f"{found.evidence} {found.details}"
