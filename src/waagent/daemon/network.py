@@ -33,12 +33,10 @@ def serve(agent: Agent, scheduler: Scheduler, tell: Callable[[Operation], None])
     settings = agent.config.provisioning
     if not settings.monitor_host_name:
         return
-    from waagent.duties import hostname
+    from waagent.duties.hostname import HostName
 
-    def look() -> None:
-        hostname.run(agent.system, agent.guest, agent.paths, tell)
-
-    scheduler.add(Duty(HOST_NAME, LANE, look, lambda: float(settings.monitor_host_name_period)))
+    name = HostName(agent.system, agent.guest, agent.paths, tell, float(settings.monitor_host_name_period))
+    scheduler.add(Duty(HOST_NAME, LANE, name.look, name.period))
     scheduler.listen(agent.system.sockets.watch_host_name(), HOST_NAME)
 
 

@@ -18,27 +18,57 @@ from waagent.system.apply import apply
 from waagent.system.port import System
 
 CLOUD_INIT_NAME = "/var/lib/cloud/data/set-hostname"
+REST = 5.0
+"""Seconds between two publishings: a service manager gives up a client that is started again too often."""
 
 
-def run(system: System, guest: Guest, paths: Paths, tell: Callable[[Operation], None]) -> None:
-    """Look once. A publishing that fails is told and still remembered: it would fail the same way every time."""
-    current = system.sockets.host_name()
-    told = published(system, paths)
-    if told is None:
-        told = by_cloud_init(system) or current
-        apply(system, (remember(paths, told),))
-    if not current or current == told:
-        return
-    system.log.info(f"the host name has changed from {told} to {current}")
-    interface = network.primary_interface(system, guest)
-    try:
-        apply(system, plan(system, guest, current, interface))
-        apply(system, (remember(paths, current),))
-        dhcp_client.renew(system, guest, interface, renamed=True)
-    except Failure as failure:
-        tell(Operation("HostnamePublishing", False, str(failure), system.clock.now()))
-        system.log.warning(f"the host name {current} was not published: {failure.reason}")
-        apply(system, (remember(paths, current),))
+class HostName:
+    """``tell`` gets the event of a publishing that failed; ``period`` is the configured one, in seconds."""
+
+    def __init__(
+        self, system: System, guest: Guest, paths: Paths, tell: Callable[[Operation], object], period: float = 30.0
+    ) -> None:
+        self._system = system
+        self._guest = guest
+        self._paths = paths
+        self._tell = tell
+        self._period = period
+        self._rests_until: float | None = None
+
+    def period(self) -> float:
+        """Seconds to the next look; a name that was changed again meanwhile need not wait for the configured ones."""
+        if self._rests_until is None:
+            return self._period
+        return min(self._period, max(self._rests_until - self._system.clock.monotonic(), 0.0))
+
+    def look(self) -> None:
+        """Look once. A publishing that fails is told and still remembered: it would fail the same way every time."""
+        system = self._system
+        if self._rests_until is not None and system.clock.monotonic() < self._rests_until:
+            return
+        self._rests_until = None
+        current = system.sockets.host_name()
+        told = published(system, self._paths)
+        if told is None:
+            told = by_cloud_init(system) or current
+            apply(system, (remember(self._paths, told),))
+        if not current or current == told:
+            return
+        system.log.info(f"the host name has changed from {told} to {current}")
+        self._publish(current)
+        self._rests_until = system.clock.monotonic() + REST
+
+    def _publish(self, name: str) -> None:
+        system = self._system
+        interface = network.primary_interface(system, self._guest)
+        try:
+            apply(system, plan(system, self._guest, name, interface))
+            apply(system, (remember(self._paths, name),))
+            dhcp_client.renew(system, self._guest, interface, renamed=True)
+        except Failure as failure:
+            self._tell(Operation("HostnamePublishing", False, str(failure), system.clock.now()))
+            system.log.warning(f"the host name {name} was not published: {failure.reason}")
+            apply(system, (remember(self._paths, name),))
 
 
 def plan(system: System, guest: Guest, name: str, interface: str | None) -> Plan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unit.fakes import FakeSockets, ListLog, MemoryFiles, ScriptedCommands, system
+from unit.fakes import FakeSockets, FrozenClock, ListLog, MemoryFiles, ScriptedCommands, system
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
 from waagent.duties import hostname
@@ -26,10 +26,12 @@ class Machine:
         if told is not None:
             self.files.put(PATHS.published_hostname, told)
         self.events: list[Operation] = []
+        self.clock = FrozenClock()
+        door = system(files=self.files, commands=self.commands, sockets=self.sockets, log=self.log, clock=self.clock)
+        self.duty = hostname.HostName(door, Guest(), PATHS, self.events.append, 30.0)
 
     def look(self) -> None:
-        door = system(files=self.files, commands=self.commands, sockets=self.sockets, log=self.log)
-        hostname.run(door, Guest(), PATHS, self.events.append)
+        self.duty.look()
 
     @property
     def told(self) -> str:
@@ -76,3 +78,20 @@ def test_a_publishing_that_fails_is_told_once_and_not_tried_for_ever() -> None:
     machine.look()
     assert [event.operation for event in machine.events] == ["HostnamePublishing"]
     assert machine.told == "-bad name-"
+
+
+def test_names_that_follow_each_other_quickly_are_told_with_a_rest_between_and_the_last_one_soon() -> None:
+    machine = Machine(name="one")
+    machine.commands.on("hostname", ...)
+    machine.look()
+    for name in ("two", "three"):
+        machine.sockets.set_host_name(name)
+        machine.look()
+    assert machine.told == "one"
+    assert machine.duty.period() == hostname.REST
+    machine.clock.advance(hostname.REST)
+    machine.look()
+    assert machine.told == "three"
+    machine.clock.advance(hostname.REST)
+    machine.look()
+    assert machine.duty.period() == 30.0
