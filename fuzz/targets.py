@@ -27,6 +27,7 @@ from waagent.codec import (
     kvp_pool,
     leases,
     ovf_env,
+    partition_table,
     policy,
     provisioning_report,
     remote_access,
@@ -35,6 +36,7 @@ from waagent.codec import (
     version_list,
     versions,
     vm_settings,
+    volume,
 )
 from waagent.fabric import pem
 from waagent.model.failure import Failure
@@ -48,6 +50,9 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "tests/unit/codec/documents"
 RECORDED = ROOT.parent / "shared/payloads"
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
+DISK = (
+    bytes(446) + b"\0\xfe\xff\xff\x07\xfe\xff\xff\0\x08\0\0\0\0\x10\0" + bytes(48) + b"\x55\xaa" + b"EFI PART".ljust(512, b"\0")
+)
 XID, MAC = b"\x01\x02\x03\x04", b"\x00\x15\x5d\x0a\x1b\x2c"
 OVF = b"""<?xml version="1.0" encoding="utf-8"?>
 <Environment xmlns="http://schemas.dmtf.org/ovf/environment/1" xmlns:wa="http://schemas.microsoft.com/windowsazure">
@@ -204,7 +209,19 @@ def written(*documents: object) -> Callable[[], Iterable[bytes]]:
     return lambda: [each if isinstance(each, bytes) else json.dumps(each).encode() for each in documents]
 
 
+def disk(data: bytes) -> None:
+    """What a disk begins with: anybody may have written it."""
+    for sector in (512, 4096):
+        table = partition_table.parse(data, sector)
+        if table is not None:
+            partition_table.has_extended(table)
+    volume.identify(data)
+    volume.ntfs_volume_record(data)
+    volume.ntfs_label(data)
+
+
 TARGETS: dict[str, Target] = {
+    "disk": Target(disk, written(DISK, DISK[512:], b"FILE" + bytes(1020))),
     "versions": Target(versions.parse, examples("versions.xml")),
     "goal-state": Target(goal_state.parse, examples("goal_state.xml")),
     "extensions-config": Target(extensions, examples("extensions_config.xml")),
