@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from waagent.daemon import history, pidfile
+from waagent.daemon import history, neighbours, pidfile
 from waagent.daemon.agent import Agent
 from waagent.daemon.boot import Boot
 from waagent.daemon.environment import Environment
@@ -31,7 +31,6 @@ from waagent.model.health import HealthReport, provisioning_failed
 from waagent.provision import marker
 from waagent.provision.marker import Verdict
 from waagent.report import kvp
-from waagent.scvmm.detect import is_wanted as may_be_system_center
 
 if TYPE_CHECKING:
     from waagent.daemon.serving import Serving
@@ -145,11 +144,14 @@ class Daemon:
 
     def _boot(self) -> None:
         self._introduce()
-        if may_be_system_center(self._agent.system, self._agent.config) and self._hand_over():
+        handover = neighbours.system_center(self._agent)
+        if handover is not None:
+            if handover.ends:
+                self.scheduler.stop()
             return
         azure = self._attempt(self._new_boot(self._begin))
         self._agent.quiet()
-        if azure and self._agent.config.os.wants_rdma and self._reboots_for_rdma():
+        if azure and neighbours.reboots_for_rdma(self._agent, self._search):
             return
         self._go_on(azure)
 
@@ -182,36 +184,6 @@ class Daemon:
         self._environment.wake()
         if not agent.guest.known:
             log.warning(f"the system {agent.guest.id} is not known; it is taken for {agent.guest.family}")
-
-    def _hand_over(self) -> bool:
-        """Whether System Center's agent has this machine."""
-        from waagent.scvmm.run import Handover, hand_over  # nearly no machine needs it
-
-        agent = self._agent
-        handover = hand_over(agent.system, agent.guest, agent.config, agent.paths)
-        if handover is Handover.DONE:
-            self.scheduler.stop()
-        elif handover is Handover.BEFORE:
-            agent.system.log.info("System Center's agent was started in this boot: this one stays quiet")
-            agent.quiet()
-            agent.notify("STATUS=System Center's agent has taken over, idle")
-        return handover is not Handover.NONE
-
-    def _reboots_for_rdma(self) -> bool:
-        """Before any extension runs: none is to be cut short by a reboot."""
-        from waagent.rdma.run import Rdma  # nearly no machine needs it
-
-        def shared_config() -> bytes:
-            wire = self._search.wait().connection.wire
-            url = wire.goal_state()[0].shared_config_url
-            return wire.part(url) if url else b"<SharedConfig/>"
-
-        agent = self._agent
-        try:
-            return Rdma(agent.system, agent.guest, agent.config, agent.paths, shared_config).set_up()
-        except Exception as error:  # noqa: BLE001 - the edge that keeps a defect in RDMA from leaving the VM unserved
-            agent.system.log.error(f"RDMA: unexpected {type(error).__name__}: {error}")
-            return False
 
     def _new_boot(self, begin_search: Callable[[], object]) -> Boot:
         return Boot(

@@ -23,28 +23,30 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 
 
 class Handover(enum.Enum):
-    NONE = "none"
-    """This machine is ours."""
     DONE = "done"
     """The other agent was started, and it is time to end."""
     BEFORE = "before"
     """It was started earlier in this boot: there is nothing left to do here."""
 
+    @property
+    def ends(self) -> bool:
+        return self is Handover.DONE
 
-def hand_over(system: System, guest: Guest, config: Config, paths: Paths) -> Handover:
-    """Look for the medium, start what is on it, and stay for as long as the contract says; the end of the program ends that."""
+
+def hand_over(system: System, guest: Guest, config: Config, paths: Paths) -> Handover | None:
+    """Look for the medium, start what is on it, and stay for as long as the contract says; None: this machine is ours."""
     boot, note = platform.boot_id(system).encode(), note_path(paths)
     if boot and _noted(system, note) == boot:
         return Handover.BEFORE
     try:
         place = detect.find(system, guest, config)
         if place is None:
-            return Handover.NONE
+            return None
         argv = ("/bin/bash", f"{place}/{detect.INSTALLER}", f"-p {place}")
         system.commands.spawn(argv, directory="/", environment=ENVIRONMENT, stdout=None, stderr=None)
     except Failure as failure:
         system.log.error(f"System Center Virtual Machine Manager: {failure}")
-        return Handover.NONE
+        return None
     system.log.phase("the agent of System Center Virtual Machine Manager is installed from its DVD; it takes over")
     try:
         system.files.write(note, boot, mode=0o600)
