@@ -242,10 +242,7 @@ def fat_image(name: str, content: bytes) -> bytes:
 
 def insert(lab: Lab, image: bytes) -> None:
     """Puts a medium of any content into the drive of the running guest."""
-    lab.guest.insert(Disk(DRIVE, "odd.img", read_only=True), image)
-    number = lab.guest.namespace.attach_disk("guest/disks/odd.img", read_only=True)
-    lab._loops.append(number)
-    assert lab.guest.run(["mknod", "-m", "0660", f"/dev/{DRIVE}", "b", "7", str(number)]).ok
+    lab.guest.attach(Disk(DRIVE, "odd.img", read_only=True), image)
 
 
 @pytest.mark.slow

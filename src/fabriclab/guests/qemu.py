@@ -1,8 +1,9 @@
 """The command line of a virtual machine: which devices an emulated machine of the lab has, and where (guests recipe, part C).
 
 The processor is emulated (TCG): where /dev/kvm exists it need not be one that an ordinary kernel runs on. Like a generation 1
-VM on Azure: an IDE drive for the DVD, SCSI adapters for the temporary disk (0000:00:08.0) and the data disks (0000:00:09.0), a
-serial console, Azure's SMBIOS data. Not like it: a virtio network card, and the root on a virtio disk or on NVMe.
+VM on Azure: an IDE drive for the DVD, SCSI adapters for the system disk (0000:00:07.0), the temporary one (08.0) and the data
+disks (09.0), a serial console, Azure's SMBIOS data. Not like it: adapters and network card are virtio devices. Or the system
+disk is on NVMe, as of newer VMs.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from fabriclab.guests.vm_image import PORTS, Image
 PROGRAM = "qemu-system-x86_64"
 TAP = "vm0"
 TEMPORARY, DATA = "temporary", "data"  # the SCSI adapters
-VIRTIO, NVME = "virtio", "nvme"  # what the root can be on
+SCSI, NVME = "scsi", "nvme"  # what the root can be on
 _QUIET = "console=ttyS0 mitigations=off nokaslr random.trust_cpu=on systemd.show_status=0 quiet net.ifnames=0"
 
 
@@ -30,7 +31,7 @@ class Hardware:
     memory: int = 1024
     processors: int = 2
     accelerator: str = "tcg"
-    root: str = VIRTIO
+    root: str = SCSI
 
 
 def kernel_line(hardware: Hardware, words: tuple[str, ...] = ()) -> str:
@@ -51,6 +52,7 @@ def arguments(hardware: Hardware) -> list[str]:
         *("-device", "virtio-rng-pci,addr=0x4"),
         *("-device", "virtio-serial-pci,id=ports,addr=0x5"),
         *("-device", f"virtio-net-pci,id=card,netdev=net0,romfile=,addr=0x6,mac={hardware.mac}"),
+        *("-device", "virtio-scsi-pci,id=system,addr=0x7"),
         *("-device", f"virtio-scsi-pci,id={TEMPORARY},addr=0x8"),
         *("-device", f"virtio-scsi-pci,id={DATA},addr=0x9"),
         *("-device", "ide-cd,id=drive,bus=ide.1"),
@@ -61,10 +63,10 @@ def arguments(hardware: Hardware) -> list[str]:
 
 def disk(hardware: Hardware, path: str) -> list[str]:
     """The system disk, a qcow2 file."""
-    device = "nvme,serial=root,addr=0xa" if hardware.root == NVME else "virtio-blk-pci,addr=0xa"
+    device = "nvme,serial=root,addr=0xa" if hardware.root == NVME else "scsi-hd,bus=system.0,scsi-id=0,lun=0,serial=root"
     file = {"driver": "file", "filename": path, "aio": "threads"}
     node = {"driver": "qcow2", "node-name": "root", "file": file, "cache": {"no-flush": True}, "discard": "unmap"}
-    return ["-blockdev", json.dumps(node), "-device", f"{device},drive=root,id=system"]
+    return ["-blockdev", json.dumps(node), "-device", f"{device},drive=root,id=disk-system"]
 
 
 def boot(image: Image, line: str) -> list[str]:

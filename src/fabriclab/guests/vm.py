@@ -260,7 +260,7 @@ class VmGuest:
         return f"{self.namespace.place}/{self._name}/disks/system-{layer}.qcow2"
 
     def _start_first(self) -> None:
-        state = vm_state.obtain(self.namespace, self.image, self.hardware) if self.hardware.root == qemu.VIRTIO else None
+        state = vm_state.obtain(self.namespace, self.image, self.hardware) if self.hardware.root == qemu.SCSI else None
         below = (str(state / vm_state.DISK), "qcow2") if state is not None else (str(self.image.disk), "raw")
         vm_disk.overlay(self.namespace, self._disk(1), *below)
         self._layers = 1

@@ -2,7 +2,7 @@
 
 The root is one of `root.py`, with a kernel; what makes it the lab's machine is laid over it by an overlay while `mke2fs -d`
 fills the image, so no disk is mounted for it. The cloud kernel has NVMe and ext4 built in, so a root on NVMe needs no initial
-file system; one on a virtio disk does (only that can go on from a saved state: QEMU does not save NVMe). Odd: the file system
+file system; one on a SCSI disk does (only that can go on from a saved state: QEMU does not save NVMe). Odd: the file system
 has no journal: a machine of the lab is not meant to survive a power cut, and every write of it is emulated.
 """
 
@@ -76,10 +76,17 @@ ExecStart=/bin/sh -c 'echo here >/run/lab/reached; read it </run/lab/open'
 _START = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t devtmpfs d /dev
+mount -t sysfs s /sys
 {modules}
 i=0
-while [ ! -b /dev/vda ] && [ $i -lt 500 ]; do usleep 10000; i=$((i+1)); done
-mount -t ext4 -o rw,noatime /dev/vda /root
+while [ $i -lt 500 ]; do
+  for found in /sys/bus/pci/devices/0000:00:07.0/virtio*/host*/target*/*/block/*; do
+    [ ! -b /dev/${{found##*/}} ] || break 2
+  done
+  usleep 10000; i=$((i+1))
+done
+mount -t ext4 -o rw,noatime /dev/${{found##*/}} /root
+umount /sys
 mount --move /dev /root/dev
 exec switch_root /root /sbin/init "$@"
 """
@@ -168,9 +175,9 @@ def write_layer(layer: Path, base: Path) -> None:
 
 
 def initial(base: Path, release: str) -> bytes:
-    """An initial file system, as a `newc` archive, that mounts a virtio disk."""
+    """An initial file system, as a `newc` archive, that mounts a SCSI disk."""
     listed = subprocess.run(
-        ["chroot", str(base), "modprobe", "-S", release, "-aD", "virtio_pci", "virtio_blk"],
+        ["chroot", str(base), "modprobe", "-S", release, "-aD", "virtio_pci", "virtio_scsi", "sd_mod"],
         capture_output=True,
         text=True,
         timeout=60,

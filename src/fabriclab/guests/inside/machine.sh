@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a virtual machine on Hyper-V has and one on QEMU lacks: /sys/bus/vmbus/devices, with the storage devices by which an
 # agent finds the temporary disk and the data disks (guest contract 4.1). The ids are Azure's, the disks below are the real ones.
-# Layer: /sys/bus gets a directory of ours by an overlay; the hosts of the two SCSI adapters are bound below it.
+# Layer: /sys/bus gets a directory of ours by an overlay; the hosts of the SCSI adapters are bound below it.
 # machine.sh [GENERATION], default from the kernel's command line (lab.generation=).
 set -e
 generation=${1:-$(sed -n 's/.*lab\.generation=\([12]\).*/\1/p' /proc/cmdline)}
@@ -26,6 +26,7 @@ offer() { # DEVICE_ID PCI_ADDRESS
 if [ "$generation" = 2 ]; then
   offer f8b3781a-1e82-4818-a1c3-63d806ec15bb 0000:00:08.0
 else
+  offer 00000000-0000-8899-0000-000000000000 0000:00:07.0
   offer 00000000-0001-8899-0000-000000000000 0000:00:08.0
 fi
 offer f8b3781b-1e82-4818-a1c3-63d806ec15bb 0000:00:09.0
