@@ -72,6 +72,12 @@ def replaces(text: str, key: str) -> bool:
     return any(not each.refers_to(key) for each in assignment.find(text, key))
 
 
+def reads_entries(text: str) -> bool:
+    """Whether GRUB 2 takes kernels from entries and not from its grub.cfg."""
+    found = assignment.find(text, "GRUB_ENABLE_BLSCFG")
+    return bool(found) and found[-1].words == ("true",)
+
+
 def added(text: str, kind: BootFormat, key: str, options: Options) -> str:
     """The text with the options; what is there already stays as it is, and is not put in again."""
     if kind is BootFormat.MENU:

@@ -30,7 +30,7 @@ class BootFile:
 @dataclass(frozen=True)
 class BootFacts:
     """``kind`` None: no boot loader is known here. ``entries``: where each kernel's options are in a file of its own, which
-    grubby changes; ``grubenv`` is what they may refer to.
+    ``grubby`` changes if it is there; ``grubenv`` is what they may refer to.
 
     ``key`` where it is not the guest's; ``regenerate`` are the commands that make ``generated`` (the texts of grub.cfg) from
     the files.
@@ -42,6 +42,7 @@ class BootFacts:
     generated: tuple[str, ...] = ()
     key: str = ""
     entries: tuple[BootFile, ...] = ()
+    grubby: bool = False
     grubenv: BootFile = BootFile(GRUBENV, None)
 
     @property
@@ -76,11 +77,12 @@ def _grub(system: System, look: _Look) -> BootFacts:
     files = system.files
     defaults = tuple(look.file(path) for path in (bootloader.DEFAULT_GRUB, *files.glob(bootloader.GRUB_OVERRIDES)))
     entries = files.glob(bootloader.ENTRIES)
-    if entries and system.commands.find("grubby"):
+    grubby = system.commands.find("grubby") is not None
+    if entries and (grubby or bootloader.reads_entries(defaults[0].text or "")):
         main = defaults[:1] if defaults[0].text is not None else ()
         more = (NEW_KERNELS,) if files.exists(NEW_KERNELS) else ()
         kept = tuple(look.file(path) for path in (*entries, *more))
-        return BootFacts(BootFormat.DEFAULTS, main, entries=kept, grubenv=look.file(GRUBENV))
+        return BootFacts(BootFormat.DEFAULTS, main, entries=kept, grubby=grubby, grubenv=look.file(GRUBENV))
     commands, configs = _makers(system)
     if commands:
         generated = tuple(look.text(path) or "" for path in configs)

@@ -117,7 +117,8 @@ def _entries_added(facts: BootFacts, purpose: Purpose) -> Plan:
     edited = {
         file: entries.added(file, file.text or "", options)
         for file, options in lacking.items()
-        if not entries.is_entry(file) or entries.clashes(entries.words(file, file.text or "", variable), options)
+        if not (facts.grubby and entries.is_entry(file))
+        or entries.clashes(entries.words(file, file.text or "", variable), options)
     }
     by_tool = {file: options for file, options in lacking.items() if entries.is_entry(file)}
     whole = all(file in wanting and file not in edited for file in by_tool)
@@ -154,7 +155,7 @@ def _entries_removed(facts: BootFacts, purpose: Purpose) -> Plan:
     common = tuple(option for option in purpose.options if lacked and all(option in each for each in lacked))
     ours = {file: before.get(file, common if entries.is_entry(file) else ()) for file in facts.entries}
     by_tool = {entries.kernel(file): options for file, options in ours.items() if entries.is_entry(file)}
-    commands = entries.commands("remove-args", by_tool, all_kernels=True)
+    commands = entries.commands("remove-args", by_tool, all_kernels=True) if facts.grubby else ()
     texts = {file: _entry_restored(file, options) for file, options in ours.items()}
     return (
         *(Run(argv, timeout=REGENERATE, why=why) for argv in commands),

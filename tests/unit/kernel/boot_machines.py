@@ -130,6 +130,10 @@ FAMILIES: dict[str, dict[str, Any]] = {
         | entry("done", "ro console=ttyS0 earlyprintk=ttyS0"),
         "tools": ["grub2-mkconfig", "grubby"],
     },
+    "rhel9-without-grubby": {
+        "files": os_release("rhel", "9.4") | grub2(RHEL.format(bls="true")) | entry("5.14", "ro quiet"),
+        "tools": ["grub2-mkconfig"],
+    },
     "fedora": {
         "files": os_release("fedora", "40")
         | grub2(RHEL.format(bls="true"))
