@@ -10,7 +10,7 @@ from scenarios import labs
 pytestmark = labs.in_a_guest
 
 
-PLAYED = ("load-balancer", "rdma", "rdma-off", "scvmm")
+PLAYED = ("load-balancer", "rdma", "rdma-off", "rdma-reboot", "scvmm")
 
 
 @pytest.mark.parametrize("name", [*PLAYED, pytest.param("scvmm-on-azure", marks=pytest.mark.slow)])

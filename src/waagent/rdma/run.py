@@ -23,6 +23,8 @@ from waagent.system.port import System, Watch
 
 DEVICE_PATIENCE = 120.0
 CARD_PATIENCE = 60.0
+REBOOT_PATIENCE = 600.0
+"""Seconds for a reboot to end this program, before the machine is served without RDMA."""
 INFINIBAND = "/sys/class/infiniband"
 
 
@@ -153,7 +155,10 @@ class Rdma:
         system.files.write(path, json.dumps({"boot": boot, "reason": reason}).encode(), mode=0o600)
         system.log.phase(f"this machine is rebooted for RDMA: {reason}")
         system.commands.run(("shutdown", "-r", "now"))
-        return True
+        if not system.clock.pause(REBOOT_PATIENCE):
+            return True
+        system.log.error(f"RDMA: the machine has not rebooted within {REBOOT_PATIENCE:.0f} s; it is served without RDMA")
+        return False
 
 
 def reboot_note(paths: Paths) -> str:

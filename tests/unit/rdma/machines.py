@@ -75,8 +75,15 @@ class Machine:
         self.noted: list[bool] = []
         """Whether each reboot was on record when it was asked for."""
         note = reboot_note(self.paths)
-        self.commands.on("shutdown", "-r", "now", effect=lambda _: self.noted.append(self.files.exists(note)))
         self.clock, self.log = FrozenClock(), ListLog()
+        self.obeys = True
+        """Whether a reboot that is asked for ends the program."""
+
+        def shut_down(call: object) -> None:
+            self.noted.append(self.files.exists(note))
+            self.clock.ending = self.obeys
+
+        self.commands.on("shutdown", "-r", "now", effect=shut_down)
         self.sockets = FakeSockets(interfaces=interfaces)
         self.system = fake_system(
             files=self.files, commands=self.commands, clock=self.clock, log=self.log, sockets=self.sockets
@@ -91,6 +98,11 @@ class Machine:
 
     def set_up(self) -> bool:
         return Rdma(self.system, self.guest, self.config, self.paths, self.fetch).set_up()
+
+    def boot_again(self) -> bool:
+        self.files.put("/proc/sys/kernel/random/boot_id", "boot-2\n")
+        self.clock.ending = False
+        return self.set_up()
 
     def ran(self, *programs: str) -> list[str]:
         return [" ".join(line) for line in self.commands.lines if not programs or line[0] in programs]

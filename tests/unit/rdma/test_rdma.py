@@ -78,8 +78,7 @@ class TestReboots:
     def test_there_is_one_for_one_reason_also_in_the_next_boot(self) -> None:
         machine = self.machine()
         machine.set_up()
-        machine.files.put("/proc/sys/kernel/random/boot_id", "boot-2\n")
-        assert machine.set_up() is False
+        assert machine.boot_again() is False
         assert len(machine.ran("shutdown")) == 1
         assert "none is done now" in machine.log.text
 
@@ -89,8 +88,14 @@ class TestReboots:
         again = self.machine()
         again.files.put(f"{again.paths.lib}/rdma_reboot.json", machine.files.read(f"{machine.paths.lib}/rdma_reboot.json"))
         assert again.set_up() is False
-        again.files.put("/proc/sys/kernel/random/boot_id", "boot-2\n")
-        assert again.set_up() is True
+        assert again.boot_again() is True
+
+    def test_a_machine_that_does_not_reboot_is_served_after_ten_minutes(self) -> None:
+        machine = self.machine()
+        machine.obeys = False
+        assert machine.set_up() is False
+        assert machine.clock.pauses == [600.0]
+        assert "has not rebooted" in machine.log.text
 
     def test_it_is_remembered_before_it_is_done(self) -> None:
         machine = self.machine()
