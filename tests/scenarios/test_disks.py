@@ -87,6 +87,7 @@ def test_the_librarys_scenario_holds(name: str) -> None:
 # -- what is formatted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "filesystem", "scheme"),
     [
@@ -114,6 +115,7 @@ def test_without_a_driver_for_ntfs_its_label_says_that_it_is_fresh(tmp_path: Pat
     play(tmp_path, disk(content="ntfs"), no_driver, mounted("ext4"))
 
 
+@pytest.mark.slow
 def test_without_a_driver_for_ntfs_another_label_than_the_platforms_protects_it(tmp_path: Path) -> None:
     no_driver = '[[step]]\ndo = "run"\ncommand = "rm -f /usr/sbin/mount.ntfs* /sbin/mount.ntfs*"\n'
     given = disk(content="ntfs", label="Backups")
@@ -145,6 +147,7 @@ command = "sha256sum -c --status /run/remote"
 # -- what is kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "filesystem", "mib"), [("ext4", "ext4", 64), ("ext3", "ext4", 64), ("btrfs", "btrfs", 160), ("xfs", "xfs", 400)]
 )
@@ -158,6 +161,7 @@ def test_a_disk_that_has_the_wanted_file_system_keeps_what_is_on_it(
     play(tmp_path, given, mounted(filesystem), kept, label, settings=f'"ResourceDisk.Filesystem" = "{filesystem}"')
 
 
+@pytest.mark.slow
 def test_an_old_type_of_a_partition_is_corrected_and_its_data_stay(tmp_path: Path) -> None:
     was = '[[step]]\ndo = "run"\ncommand = "sfdisk -q --part-type /dev/sdb 1 7"\n'
     kept = """
@@ -170,6 +174,7 @@ prints = "83"
     play(tmp_path, disk(content="ext4", files={"kept.txt": "x"}), was, mounted("ext4"), kept)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -185,6 +190,7 @@ def test_a_disk_with_something_else_on_it_is_left_as_it_is(tmp_path: Path, given
     play(tmp_path, given, logged(said, "it may be somebody's data"), UNTOUCHED, settings='"ResourceDisk.Filesystem" = "ext3"')
 
 
+@pytest.mark.slow
 def test_with_ntfs_nothing_is_ever_formatted(tmp_path: Path) -> None:
     there = '[[expect]]\nfile = "/mnt/resource/work.txt"\nwithin = 20\n'  # by the lab's driver
     given = disk(content="ntfs", files={"work.txt": "x"})
@@ -197,6 +203,7 @@ def test_a_disk_that_cloud_init_has_a_line_for_in_fstab_is_left_to_it(tmp_path: 
     play(tmp_path, disk(content="ntfs"), logged("whoever wrote that line has it"), UNTOUCHED, machine=machine)
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_mounted_already_is_used_where_it_is(tmp_path: Path) -> None:
     before = '[[step]]\ndo = "run"\ncommand = "mkdir /srv/scratch && mount /dev/sdb1 /srv/scratch"\n'
     used = """
@@ -218,12 +225,14 @@ file = "/srv/scratch/kept.txt"
 # -- what goes wrong
 
 
+@pytest.mark.slow
 def test_a_mount_point_that_is_taken_leaves_the_disk_alone(tmp_path: Path) -> None:
     taken = run("mkdir /mnt/resource", "mount -t tmpfs other /mnt/resource", "sha256sum /dev/sdb >/run/disk")
     same = '[[expect]]\ncommand = "sha256sum -c --status /run/disk"\n'
     play(tmp_path, disk(content="ntfs"), taken, logged("/mnt/resource is taken: other is mounted there"), same)
 
 
+@pytest.mark.slow
 def test_without_the_tool_that_formats_nothing_is_changed(tmp_path: Path) -> None:
     play(
         tmp_path,
@@ -256,6 +265,7 @@ within = 30
     )
 
 
+@pytest.mark.slow
 def test_a_root_that_cannot_be_written_leaves_the_disk_alone(tmp_path: Path) -> None:
     locked = run(
         "mkdir -p /mnt/here",
@@ -277,8 +287,9 @@ def test_a_root_that_cannot_be_written_leaves_the_disk_alone(tmp_path: Path) -> 
 # -- swap
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("filesystem", "mib", "options"), [("ext4", 96, "None"), ("btrfs", 300, "compress=lzo"), ("ext3", 96, "None")]
+    ("filesystem", "mib", "options"), [("xfs", 400, "None"), ("btrfs", 300, "compress=lzo"), ("ext3", 96, "None")]
 )
 def test_the_swap_file_is_one_that_the_kernel_takes_on_each_file_system(
     tmp_path: Path, filesystem: str, mib: int, options: str
@@ -337,6 +348,7 @@ def test_a_swap_file_that_has_no_room_leaves_nothing_behind(tmp_path: Path) -> N
     )
 
 
+@pytest.mark.slow
 def test_an_old_swap_file_stays_when_there_is_no_room_for_the_new_one(tmp_path: Path) -> None:
     before = """
 [[step]]
