@@ -106,6 +106,11 @@ class Files(Protocol):
         once: what the machine keeps of it in memory is let go when it is closed.
         """
         ...
+
+    def allocate(self, path: str, size: int, mode: int, *, written: bool) -> None:
+        """A file of so many zeros with room on the disk for all of them, as ``action.AllocateFile`` describes it."""
+        ...
+
     def scratch(self, directory: str) -> tuple[BinaryIO, BinaryIO]:
         """An unnamed new file in a directory, open for writing and, with a position of its own, for reading."""
         ...
