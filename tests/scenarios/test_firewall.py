@@ -123,8 +123,8 @@ def test_rules_that_go_are_back_as_soon_as_the_kernel_tells(before: str, tmp_pat
         assert_guarded(lab)
 
 
-def test_the_rules_follow_the_wire_server(tmp_path: Path) -> None:
-    with labs.begun(scenario(tmp_path)) as lab:
+def test_the_rules_follow_the_wire_server_at_once(tmp_path: Path) -> None:
+    with labs.begun(scenario(tmp_path, period=3000)) as lab:
         labs.await_log(lab, IN_PLACE)
         labs.do(lab, "moved")
         do(lab, "ip route replace 168.63.129.17 via 10.77.0.1")

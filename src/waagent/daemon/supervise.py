@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from waagent.daemon import history, neighbours, pidfile
+from waagent.daemon import history, neighbours, pidfile, wire_guard
 from waagent.daemon.agent import Agent
 from waagent.daemon.boot import Boot
 from waagent.daemon.environment import Environment
@@ -24,6 +24,7 @@ from waagent.daemon.reports import Reports
 from waagent.daemon.schedule import Duty, Scheduler
 from waagent.daemon.search import Search, keep_searching
 from waagent.fabric import leases, routes
+from waagent.fabric.connection import Connection
 from waagent.fabric.goal_state import Refresh
 from waagent.guest import platform
 from waagent.model.failure import Failure, SystemFailure
@@ -98,7 +99,7 @@ class Daemon:
             agent,
             self._taken,
             lambda: self._serving is None or self._serving.converged,
-            self._search.look_elsewhere,
+            self._follow,
             lambda: self._serving.recovered() if self._serving is not None else None,
         )
         self._lock = threading.Lock()
@@ -274,6 +275,13 @@ class Daemon:
             lambda: self._polling.failures,
         )
         self._begin_polling()
+
+    def _follow(self, connection: Connection) -> bool:
+        """The wire server does not answer any more: whoever guards its address has to follow too."""
+        moved = self._search.look_elsewhere(connection)
+        if moved:
+            self.scheduler.wake(wire_guard.NAME)
+        return moved
 
     def _first_goal_state(self) -> None:
         """Provisioning needs the certificates of a goal state: polling begins, and goes on, until one has come."""
