@@ -79,7 +79,13 @@ class Firewall:
         if tool.observe(system, sought).state is not State.COMPLETE:
             self.take_back(tool, sought)
             raise Misread(f"{taken_back}: they do not read as they were written")
-        objection = reach.objection(before, self._look(sought, guarded=True)) if before.wire_server else None
+        if not before.wire_server:
+            return
+        try:
+            objection = reach.objection(before, self._look(sought, guarded=True))
+        except Failure:
+            self.take_back(tool, sought)
+            raise
         if objection is not None:
             self.take_back(tool, sought)
             raise Objection(f"{taken_back}: {objection}")

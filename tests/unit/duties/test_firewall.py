@@ -15,7 +15,7 @@ from waagent.duties import firewall
 from waagent.duties.firewall import Duty, Firewall
 from waagent.guest.families.debian import DEBIAN
 from waagent.model.event import Operation
-from waagent.model.failure import Failure
+from waagent.model.failure import CommandFailure, Failure
 from waagent.system.port import System
 
 COMMAND = ("python3", "/usr/sbin/waagent")
@@ -262,6 +262,18 @@ def test_rules_that_keep_nobody_out_are_taken_back() -> None:
     machine.duty.keep()
     assert machine.filter.rules == [f"-d {ADDRESS}/32 -j ACCEPT"]
     assert "other users still reach the wire server" in machine.texts[-1]
+
+
+def test_rules_that_cannot_be_tried_do_not_stay() -> None:
+    machine = Machine()
+
+    def fail(line: str) -> None:
+        if line.startswith("python3") and machine.filter.table:
+            raise CommandFailure("python3 did not end within 13 s")
+
+    machine.filter.before = fail
+    machine.duty.keep()
+    assert machine.filter.table is None and machine.texts == ["python3 did not end within 13 s"]
 
 
 def test_a_tool_that_does_not_show_what_it_was_told_gives_way_to_the_next() -> None:
