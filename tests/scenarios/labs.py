@@ -33,6 +33,23 @@ AGENT = ["/usr/bin/python3", "-u", "/usr/sbin/waagent"]
 LOG = "/var/log/waagent.log"
 COMMANDS = "/var/log/azure/Lab.Good/commands.log"
 
+GOOD = """
+[ovf]
+hostname = "web-1"
+username = "kofi"
+ssh_keys = ["generated"]
+
+[[step]]
+id = "good"
+at = 3600
+do = "publish"
+[[step.extension]]
+sample = "good"
+name = "Lab.Good"
+public = { message = "hello" }
+"""
+"""A machine that is provisioned, and an extension that a test publishes when it wants it."""
+
 in_a_guest = [
     pytest.mark.guest,
     pytest.mark.skipif(os.geteuid() != 0, reason="a sandbox guest with drives needs root"),

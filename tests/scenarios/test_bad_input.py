@@ -104,7 +104,7 @@ def test_a_wire_server_that_answers_garbage_at_first() -> None:
     ids=["silent", "503", "body", "head"],
 )
 def test_a_fabric_that_fails_all_services_for_a_while_is_served_again(tmp_path: Path, effect: Drop | Status | Garbage) -> None:
-    with labs.begun(labs.scenario_of(tmp_path, GOOD)) as lab:
+    with labs.begun(labs.scenario_of(tmp_path, labs.GOOD)) as lab:
         labs.await_ready(lab)
         lab.fabric.inject(Rule(effect))
         for _ in range(3):
@@ -142,7 +142,7 @@ def test_a_handler_whose_enable_fails() -> None:
 
 def test_every_hostile_package_at_once_stops_no_good_one(tmp_path: Path) -> None:
     wanted = "".join(f'[[step.extension]]\nhostile = "{kind}"\nname = "Hostile.{plain(kind)}"\n' for kind in BUILDERS)
-    text = GOOD.replace("[[step]]", f'[[step]]\nid = "hostile"\nat = 3600\ndo = "publish"\n{wanted}\n[[step]]', 1)
+    text = labs.GOOD.replace("[[step]]", f'[[step]]\nid = "hostile"\nat = 3600\ndo = "publish"\n{wanted}\n[[step]]', 1)
     harmless = {"absolute-entry", "bomb", "manifest-with-bom", "backslash-entry"}
     with labs.begun(labs.scenario_of(tmp_path, text)) as lab:
         labs.await_ready(lab)
@@ -156,22 +156,6 @@ def test_every_hostile_package_at_once_stops_no_good_one(tmp_path: Path) -> None
         left = lab.guest.shell("ls -A /var/lib/waagent | grep -E '[.]zip$|[.]tmp$|draft|remove'").output
         assert left == "", "half-done packages lie about"
         assert "Traceback" not in labs.log(lab)
-
-
-GOOD = """
-[ovf]
-hostname = "web-1"
-username = "kofi"
-ssh_keys = ["generated"]
-
-[[step]]
-id = "good"
-at = 3600
-do = "publish"
-[[step.extension]]
-sample = "good"
-name = "Lab.Good"
-"""
 
 
 def plain(kind: str) -> str:

@@ -13,21 +13,8 @@ from scenarios import labs
 
 pytestmark = labs.in_a_guest
 
-PROVISIONED = """
-[ovf]
-hostname = "web-1"
-username = "kofi"
-ssh_keys = ["generated"]
-
-[[step]]
-id = "good"
-at = 3600
-do = "publish"
-[[step.extension]]
-sample = "good"
-name = "Lab.Good"
-public = { message = "hello" }
-
+PROVISIONED = f"""
+{labs.GOOD}
 [[step]]
 id = "slow"
 at = 3600
@@ -35,7 +22,7 @@ do = "publish"
 [[step.extension]]
 sample = "slow"
 name = "Lab.Slow"
-public = { seconds = 4 }
+public = {{ seconds = 4 }}
 """
 SECOND = 1.0
 LISTENER = """

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
 from typing import Any, BinaryIO, cast
 
+from unit.fakes import ListLog
 from waagent.model.failure import CommandFailure, HttpFailure, SystemFailure
 from waagent.system.port import Completed, Request, Response, System
 
@@ -58,29 +59,6 @@ class FakeClock:
         self.pauses.append(seconds)
         self.time += seconds
         return True
-
-
-class FakeLog:
-    def __init__(self) -> None:
-        self.lines: list[tuple[str, str]] = []
-
-    def phase(self, text: str) -> None:
-        self.lines.append(("phase", text))
-
-    def verbose(self, text: str) -> None:
-        self.lines.append(("verbose", text))
-
-    def info(self, text: str) -> None:
-        self.lines.append(("info", text))
-
-    def warning(self, text: str) -> None:
-        self.lines.append(("warning", text))
-
-    def error(self, text: str) -> None:
-        self.lines.append(("error", text))
-
-    def text(self) -> str:
-        return "\n".join(line for _, line in self.lines)
 
 
 class _Kept(io.BytesIO):
@@ -207,7 +185,7 @@ class World:
     commands: FakeCommands = field(default_factory=FakeCommands)
     sockets: FakeSockets = field(default_factory=FakeSockets)
     clock: FakeClock = field(default_factory=FakeClock)
-    log: FakeLog = field(default_factory=FakeLog)
+    log: ListLog = field(default_factory=ListLog)
 
     @property
     def system(self) -> System:

@@ -38,7 +38,7 @@ class Bench:
 
     @property
     def log(self) -> str:
-        return self.world.log.text()
+        return self.world.log.text
 
 
 @pytest.fixture(scope="module")

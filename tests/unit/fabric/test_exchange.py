@@ -203,7 +203,7 @@ def test_nothing_secret_appears_in_an_error() -> None:
     world = answering(*[(500, b"see https://x.example.net/a?sig=hidden")] * 6)
     with pytest.raises(ExchangeFailure) as caught:
         exchange(world).send("document", signed)
-    assert "hidden" not in str(caught.value) + str(caught.value.facts) + world.log.text()
+    assert "hidden" not in str(caught.value) + str(caught.value.facts) + world.log.text
 
 
 def test_a_body_in_an_error_is_plain_text() -> None:

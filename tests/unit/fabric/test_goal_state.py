@@ -119,7 +119,7 @@ def test_certificates_that_cannot_be_fetched_do_not_fail_the_update() -> None:
     bench = Bench()
     bench.fabric.broken["certificates"] = 404
     assert bench.poll().goal_state.certificates == ()
-    assert "certificates" in bench.world.log.text()
+    assert "certificates" in bench.world.log.text
 
 
 def test_a_missing_extensions_config_is_an_empty_goal_state() -> None:

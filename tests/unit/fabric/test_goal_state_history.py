@@ -51,7 +51,7 @@ def test_settings_that_cannot_be_redacted_are_not_kept() -> None:
     with pytest.raises(DocumentFailure):
         bench.poll()
     assert bench.history == []
-    assert "not kept in the history" in bench.world.log.text()
+    assert "not kept in the history" in bench.world.log.text
 
 
 def test_without_fast_track_the_tag_is_the_incarnation() -> None:

@@ -75,7 +75,7 @@ def test_a_manifest_from_nowhere_is_the_failure_minus_one_with_every_cause() -> 
         bench.packages.version_list([A, B])
     assert caught.value.code == -1
     assert len(caught.value.causes) == 2
-    assert "aaaa" not in str(caught.value) + bench.world.log.text()
+    assert "aaaa" not in str(caught.value) + bench.world.log.text
 
 
 def test_a_package_is_streamed_to_a_private_file_and_checked() -> None:
