@@ -10,7 +10,6 @@ Odd: a boot sector of NTFS or FAT ends in 55 AA too, and what stands at 446 is i
 from __future__ import annotations
 
 import struct
-import uuid
 
 from waagent.model.disk import Partition, Scheme, Table
 
@@ -65,6 +64,11 @@ def _gpt(head: bytes, sector: int) -> Table | None:
             break
         first, last = struct.unpack_from("<QQ", entry, 32)
         if any(entry[:16]) and last >= first:
-            kind = str(uuid.UUID(bytes_le=entry[:16])).upper()
+            kind = _guid(entry[:16])
             found.append(Partition(number, kind, first * sector, (last - first + 1) * sector))
     return Table(Scheme.GPT, tuple(found))
+
+
+def _guid(raw: bytes) -> str:
+    first, second, third = struct.unpack_from("<IHH", raw)
+    return f"{first:08X}-{second:04X}-{third:04X}-{raw[8:10].hex().upper()}-{raw[10:16].hex().upper()}"

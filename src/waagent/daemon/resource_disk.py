@@ -17,7 +17,7 @@ from waagent.model.event import Operation
 from waagent.model.failure import Failure, ProvisionFailure
 
 if TYPE_CHECKING:
-    from waagent.resourcedisk.run import Outcome
+    from waagent.resourcedisk.search import Outcome
 
 LANE = "disk"
 PATIENCE = 900.0
@@ -74,9 +74,14 @@ class ResourceDisk:
     def _activated(self) -> Outcome:
         agent, tool = self._agent, self._agent.guest.disk_tool
         if tool is DiskTool.LINUX:
+            from waagent.resourcedisk import search
+
+            disks = search.look(agent.system, agent.config.resource_disk)
+            if not disks:
+                return search.Outcome()
             from waagent.resourcedisk import run
 
-            return run.activate(agent.system, agent.config.resource_disk, agent.paths)
+            return run.activate(agent.system, agent.config.resource_disk, agent.paths, disks)
         from waagent.resourcedisk import bsd
 
         openbsd = tool is DiskTool.OPENBSD

@@ -16,7 +16,8 @@ from waagent.model.failure import CommandFailure, SystemFailure
 from waagent.resourcedisk import claims
 from waagent.resourcedisk.observe import record, record_path
 from waagent.resourcedisk.plan import Decision, Verdict, warning
-from waagent.resourcedisk.run import Outcome, carry_out, complain, told
+from waagent.resourcedisk.run import carry_out, complain, told
+from waagent.resourcedisk.search import Outcome
 from waagent.system.action import MakeDirectory, Plan, Remove, WriteFile
 from waagent.system.apply import apply
 from waagent.system.port import System

@@ -7,15 +7,15 @@ there, and whether the mount succeeds.
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
 
 from waagent.config.paths import Paths
 from waagent.config.sections import ResourceDisk
 from waagent.guest import block
 from waagent.model.failure import CommandFailure, SystemFailure
-from waagent.resourcedisk import claims, nvme, swapfile, vmbus
+from waagent.resourcedisk import claims, swapfile
 from waagent.resourcedisk.observe import observe, observe_swap, record_path
 from waagent.resourcedisk.plan import Aim, Decision, Verdict, decide
+from waagent.resourcedisk.search import Disks, Outcome
 from waagent.system.action import Run
 from waagent.system.apply import apply
 from waagent.system.port import System
@@ -24,25 +24,14 @@ FORMATTER_GLANCE = 0.5
 CHANGERS = ("mkfs", "mke2fs", "newfs", "parted", "sfdisk")
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """``mount_points``: where disks are mounted now, the one for swap first. ``complaint``: what the fabric is told."""
-
-    mount_points: tuple[str, ...] = ()
-    complaint: str = ""
-
-
-def activate(system: System, settings: ResourceDisk, paths: Paths) -> Outcome:
-    """Find, format if that loses nothing, and mount. What goes wrong with a disk is a complaint, not an error."""
+def activate(system: System, settings: ResourceDisk, paths: Paths, disks: Disks) -> Outcome:
+    """Format if that loses nothing, and mount. What goes wrong with a disk is a complaint, not an error."""
     claims.wait_for_cloud_init(system)
-    found = vmbus.find(system.files)
     complaints: list[str] = []
     places: list[str] = []
-    if found.doubt:
-        complaints.append(complain(system, "the temporary disk", f"left alone: {found.doubt}"))
-    elif not found.name:
-        system.log.info("this VM has no temporary disk on the SCSI bus")
-    for name, aim in _aims(system, settings, paths, found.name):
+    if disks.doubt:
+        complaints.append(complain(system, "the temporary disk", f"left alone: {disks.doubt}"))
+    for name, aim in _aims(settings, paths, disks):
         try:
             decision = _activate(system, settings, paths, name, aim)
         except SystemFailure as failure:
@@ -53,16 +42,11 @@ def activate(system: System, settings: ResourceDisk, paths: Paths) -> Outcome:
     return Outcome(tuple(places), "; ".join(complaints))
 
 
-def _aims(system: System, settings: ResourceDisk, paths: Paths, scsi: str) -> list[tuple[str, Aim]]:
+def _aims(settings: ResourceDisk, paths: Paths, disks: Disks) -> list[tuple[str, Aim]]:
     """Each disk and what is wanted of it: the first gets the configured place, the others the same with a number behind it."""
-    local = nvme.find(system.files)
-    if local and not settings.format_nvme:
-        names = ", ".join(one.name for one in local)
-        system.log.info(f"local NVMe disks are left alone, since ResourceDisk.FormatNvme is n: {names}")
-        local = ()
     base = settings.mount_point.rstrip("/")
     found: list[tuple[str, Aim]] = []
-    for name, serial in [*([(scsi, "")] if scsi else []), *((one.name, one.serial) for one in local)]:
+    for name, serial in [*([(disks.scsi, "")] if disks.scsi else []), *((one.name, one.serial) for one in disks.local)]:
         place = f"{base}-{len(found) + 1}" if found else settings.mount_point
         options = settings.mount_options
         found.append((name, Aim(settings.filesystem, options, place, record_path(paths, serial), partitioned=not serial)))

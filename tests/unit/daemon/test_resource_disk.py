@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,6 +40,25 @@ def test_with_format_n_nothing_is_done_loaded_or_waited_for() -> None:
     daemon.disk.begin()
     daemon.disk.wait()
     assert daemon.queue == [] and not {name for name in set(sys.modules) - before if "resourcedisk" in name}
+
+
+LIGHT = """
+import sys
+from unit.daemon.test_resource_disk import Daemon, Machine
+for name in [name for name in sys.modules if name.startswith("waagent.resourcedisk")]:
+    del sys.modules[name]
+daemon = Daemon(Machine())
+daemon.disk.begin()
+daemon.work()
+print(*sorted(name.rpartition(".")[2] for name in sys.modules if name.startswith("waagent.resourcedisk.")))
+"""
+
+
+def test_a_vm_without_a_disk_loads_no_more_than_the_search_for_one() -> None:
+    tests = Path(__file__).parents[2]
+    environment = {"PYTHONPATH": f"{tests.parent / 'src'}:{tests}"}
+    done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, env=environment, timeout=60)
+    assert done.stdout.split() == ["nvme", "search", "vmbus"], done.stderr
 
 
 def test_a_vm_without_a_disk_tells_the_fabric_nothing() -> None:

@@ -15,7 +15,7 @@ from waagent.config.paths import Paths
 from waagent.model.failure import SystemFailure
 from waagent.resourcedisk import bsd
 from waagent.resourcedisk.bsd import BsdSwapFacts
-from waagent.resourcedisk.run import Outcome
+from waagent.resourcedisk.search import Outcome
 from waagent.system.action import AllocateFile, Plan, Run
 
 PLACE = "/mnt/resource"

@@ -9,8 +9,8 @@ import pytest
 from unit.fakes import MemoryFiles
 from unit.resourcedisk.machines import MEBIBYTE, SIZE, TOOLS, Machine, ext4, fresh_mbr
 from waagent.model.failure import SystemFailure
-from waagent.resourcedisk import run
-from waagent.resourcedisk.run import Outcome
+from waagent.resourcedisk import run, search
+from waagent.resourcedisk.search import Outcome
 
 PLACE = "/mnt/resource"
 WARNING = f"{PLACE}/DATALOSS_WARNING_README.txt"
@@ -25,7 +25,8 @@ def fresh(settings: str = "", tools: tuple[str, ...] = TOOLS) -> Machine:
 
 
 def activate(machine: Machine) -> Outcome:
-    return run.activate(machine.system, machine.config.resource_disk, machine.paths)
+    settings = machine.config.resource_disk
+    return run.activate(machine.system, settings, machine.paths, search.look(machine.system, settings))
 
 
 def ran(machine: Machine) -> list[tuple[str, ...]]:
