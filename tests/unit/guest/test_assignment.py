@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waagent.guest import assignment
@@ -74,6 +74,7 @@ def test_words_go_with_the_blank_before_them_and_nothing_like_them_goes() -> Non
 PIECE = st.text(st.sampled_from("abc $=./-'\"\\\t"), max_size=12)
 
 
+@settings(max_examples=50, deadline=None)
 @given(PIECE, st.sampled_from(["double", "single", "bare"]))
 def test_a_shell_sees_the_old_value_with_the_words_behind_it(raw: str, quoting: str) -> None:
     if quoting == "double":

@@ -76,6 +76,7 @@ def assert_a_shell_sees_the_options(texts: list[str]) -> None:
     assert "earlyprintk=ttyS0" in words, script
 
 
+@settings(deadline=None)
 @given(
     text_of(
         st.one_of(st.builds("{}kernel {}{}".format, st.sampled_from(["", "\t", "# "]), WORDS, st.sampled_from(["", " "])), LINE)
@@ -93,6 +94,7 @@ LOADER_LINE = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.none() | text_of(st.one_of(LOADER_LINE, st.sampled_from(["", "# x"]))))
 def test_freebsds_loader(text: str | None) -> None:
     files = {"/boot/kernel/kernel": ""} | ({} if text is None else {"/boot/loader.conf": text})
@@ -102,6 +104,7 @@ def test_freebsds_loader(text: str | None) -> None:
 OEM_LINE = st.builds('set {}="{}"'.format, st.sampled_from(["linux_console", "linux_append", "oem_id"]), WORDS)
 
 
+@settings(deadline=None)
 @given(st.none() | text_of(OEM_LINE))
 def test_an_images_own_grub_cfg(text: str | None) -> None:
     files = os_release("flatcar", "3815.2.0") | {"/oem/bin/x": ""} | ({} if text is None else {"/oem/grub.cfg": text})
