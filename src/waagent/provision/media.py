@@ -206,7 +206,10 @@ def _refuse_fat(system: System, device: str) -> None:
     with system.files.open(device) as drive:
         boot = drive.read(drives.RAW_SECTOR)
     if drives.is_fat(boot):
-        raise SystemFailure(f"{device} holds a FAT file system, and this kernel has no driver for it (vfat)")
+        raise SystemFailure(
+            f"{device} holds a FAT file system, and this kernel has no driver for it (vfat)",
+            hint="load the vfat module, install the package of the kernel that brings it, or give the medium as UDF or ISO 9660",
+        )
 
 
 def _read_image(system: System, device: str) -> bytes:
