@@ -208,7 +208,7 @@ def _refuse_fat(system: System, device: str) -> None:
     if drives.is_fat(boot):
         raise SystemFailure(
             f"{device} holds a FAT file system, and this kernel has no driver for it (vfat)",
-            hint="load the vfat module, install the package of the kernel that brings it, or give the medium as UDF or ISO 9660",
+            hint="load the vfat module, install the kernel package that brings it, or give the medium as UDF or ISO 9660",
         )
 
 
