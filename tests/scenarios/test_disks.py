@@ -386,3 +386,28 @@ content = "1\\n"
 within = 30
 """
     play(tmp_path, disk(content="ntfs"), rest, machine=machine)
+
+
+def test_a_disk_that_is_mounted_above_the_place_of_the_medium_disturbs_no_provisioning(tmp_path: Path) -> None:
+    text = f"""
+[machine]
+{disk(content="ntfs")}
+[configuration]
+"Provisioning.SshHostKeyPairType" = "ed25519"
+"ResourceDisk.MountPoint" = "/mnt"
+[ovf]
+hostname = "web-1"
+username = "maria"
+password = "Tr&nsit-91-quay"
+[[expect]]
+health = "Ready"
+within = 20
+[[expect]]
+user = "maria"
+[[expect]]
+about = "nothing of the medium is left under the disk"
+command = "grep -c ' /mnt/cdrom' /proc/mounts"
+status = 1
+{mounted("ext4", place="/mnt")}
+"""
+    assert labs.not_held(labs.run(labs.scenario_of(tmp_path, text))) == []

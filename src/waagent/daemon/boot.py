@@ -28,7 +28,10 @@ from waagent.system.apply import apply
 
 
 class Boot:
-    """``begin_search`` starts looking for the wire server; ``first_goal_state`` waits until one was fetched whole."""
+    """``begin_search`` starts looking for the wire server; ``first_goal_state`` waits until one was fetched whole.
+
+    ``medium_read`` hears that the provisioning medium has been read, or is not going to be: its mount point is free.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Boot:
         first_goal_state: Callable[[], object],
         errand: Callable[[Callable[[], object]], object] = lambda work: work(),
         await_disk: Callable[[], object] = lambda: None,
+        medium_read: Callable[[], object] = lambda: None,
     ) -> None:
         self._agent = agent
         self._reports = reports
@@ -48,6 +52,7 @@ class Boot:
         self._first_goal_state = first_goal_state
         self._errand = errand
         self._await_disk = await_disk
+        self._medium_read = medium_read
         self._host_keys: Early[tuple[str, ...]] | None = None
         self.failed = False
         """Whether provisioning was tried and not brought to its end."""
@@ -75,6 +80,8 @@ class Boot:
                 system.clock, "the host keys", lambda: provisioning.make_host_keys(system, agent.config), self._errand
             )
         self.search_once()
+        if not ours:
+            self._medium_read()  # nobody is going to
         if choice.owner is Owner.NOBODY:
             provisioning.mark(system, agent.guest, paths)
             self._reports.say(READY)
@@ -96,6 +103,8 @@ class Boot:
             return provisioning.read_document(agent.system, agent.guest, agent.config, agent.paths)
         except Failure as failure:
             return failure
+        finally:
+            self._medium_read()
 
     def _already(self, found: marker.Marker) -> None:
         """Provisioned before: only a changed id, or a Ready that was never delivered, is reported (guest.md 2.12)."""
@@ -173,6 +182,7 @@ class Boot:
         """
         agent = self._agent
         if pool.was_reported(agent.system, agent.paths):
+            self._medium_read()
             device = read.device if isinstance(read, Document) else None
             return self._from_the_pool(pool.Stage.REBOOTED, device)
         document = self._read() if read is None else read

@@ -37,6 +37,10 @@ class Environment:
         wire_guard.begin(self._agent, self._scheduler)
         network.begin(self._agent, self._scheduler)
 
+    def medium_read(self) -> None:
+        """By whoever has read the provisioning medium: its mount point may lie below the temporary disk's."""
+        self._disk.medium_read()
+
     def await_disk(self) -> None:
         """By whoever runs what is not ours: custom data and extensions may count on the temporary disk."""
         self._disk.wait()

@@ -26,7 +26,7 @@ EVENT = "ActivateResourceDisk"
 
 
 class ResourceDisk:
-    """``begin`` once; ``wait`` by whoever may need the disk, from any lane."""
+    """``begin`` and ``medium_read`` from the boot lane; ``wait`` by whoever may need the disk, from any lane."""
 
     def __init__(
         self,
@@ -38,13 +38,26 @@ class ResourceDisk:
         self._errand = errand
         self._tell = tell
         self._settled = Awaited(agent.system.clock, "the temporary disk")
+        self._wanted = False
         self._begun = False
+        self._medium_is_read = False
 
     def begin(self) -> None:
-        if not self._agent.config.resource_disk.format or self._begun:
-            return
-        self._begun = True
-        self._errand(LANE, self._activate)
+        """Odd: a disk that is to be mounted above the medium's mount point must not come while the medium is read there."""
+        config = self._agent.config
+        self._wanted = config.resource_disk.format
+        above = f"{config.dvd.mount_point}/".startswith(f"{config.resource_disk.mount_point.rstrip('/')}/")
+        if self._medium_is_read or not above:
+            self._start()
+
+    def medium_read(self) -> None:
+        self._medium_is_read = True
+        self._start()
+
+    def _start(self) -> None:
+        if self._wanted and not self._begun:
+            self._begun = True
+            self._errand(LANE, self._activate)
 
     def wait(self) -> None:
         """Until the disk is mounted or cannot be; at once where it is not ours to mount, and when the program ends."""

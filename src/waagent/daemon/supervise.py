@@ -195,6 +195,7 @@ class Daemon:
             self._first_goal_state,
             lambda work: self.scheduler.errand("machine", work),
             self._environment.await_disk,
+            self._environment.medium_read,
         )
 
     def _go_on(self, azure: bool) -> None:

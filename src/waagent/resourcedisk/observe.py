@@ -6,6 +6,7 @@ the kernel read the table again, which takes the partitions away for a moment (t
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from waagent.codec import partition_table, volume
@@ -84,7 +85,7 @@ def observe(system: System, settings: ResourceDisk, paths: Paths, name: str, unf
     device = f"/dev/{name}"
     place = f"/sys/block/{name}"
     _leave_look(system, paths)
-    size = int(_text(files, f"{place}/size") or 0) * 512
+    size = _number(files, f"{place}/size") * 512
     mounts = block.mounts(_text(files, "/proc/mounts"))
     mounted = any(block.is_part_of(mount.device, device) for mount in mounts)
     table, volumes = (None, ()) if mounted else _content(system, device, place, size, settings.filesystem, paths)
@@ -136,8 +137,7 @@ def _content(
     system: System, device: str, place: str, size: int, filesystem: str, paths: Paths
 ) -> tuple[Table | None, tuple[tuple[str, Volume], ...]]:
     head = _read(system.files, device, 0, partition_table.HEAD)
-    sector = _text(system.files, f"{place}/queue/logical_block_size")
-    table = partition_table.parse(head, int(sector) if sector.isdecimal() else 512)
+    table = partition_table.parse(head, _number(system.files, f"{place}/queue/logical_block_size") or 512)
     if table is None:
         whole = volume.identify(head)
         blank = not whole.filesystem and _is_blank(system.files, device, 0, size)
@@ -203,3 +203,9 @@ def _has_part_type(system: System) -> bool:
 
 def _text(files: Files, path: str) -> str:
     return (files.read_if_there(path, 4 * 1024 * 1024) or b"").decode("utf-8", "surrogateescape").strip()
+
+
+def _number(files: Files, path: str) -> int:
+    """A number of the kernel's; 0 where there is none."""
+    text = _text(files, path)
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else 0

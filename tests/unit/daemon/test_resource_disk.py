@@ -81,6 +81,23 @@ def test_a_disk_that_is_left_alone_for_its_data_is_told_to_the_fabric() -> None:
     assert event.message.startswith("sdb: there is ext4 on /dev/sdb1")
 
 
+def test_a_disk_above_the_mediums_mount_point_waits_until_the_medium_is_read() -> None:
+    daemon = Daemon(Machine(ext4(), "ResourceDisk.MountPoint=/mnt\n"))
+    daemon.disk.begin()
+    assert daemon.queue == []
+    daemon.disk.medium_read()
+    daemon.disk.medium_read()
+    assert [lane for lane, _ in daemon.queue] == ["disk"]
+
+
+def test_a_medium_that_was_read_before_the_platform_was_known_holds_nobody_up() -> None:
+    daemon = Daemon(Machine(ext4(), "ResourceDisk.MountPoint=/mnt\n"))
+    daemon.disk.medium_read()
+    assert daemon.queue == []
+    daemon.disk.begin()
+    assert [lane for lane, _ in daemon.queue] == ["disk"]
+
+
 def test_swap_space_comes_after_those_who_wait_for_the_mount() -> None:
     machine = Machine(ext4(), "ResourceDisk.EnableSwap=y\nResourceDisk.SwapSizeMB=4\n")
     machine.commands.on("mount", ..., effect=lambda call: machine.mount("/dev/sdb1 /mnt/resource ext4 rw 0 0"))

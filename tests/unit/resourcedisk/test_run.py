@@ -130,6 +130,14 @@ def test_a_disk_that_cannot_be_read_is_a_complaint() -> None:
     assert "Input/output error" in activate(machine).complaint
 
 
+@pytest.mark.parametrize("size", ["", "many", "-1", "²", "9" * 30])
+def test_a_size_that_makes_no_sense_protects_a_disk_that_looks_empty(size: str) -> None:
+    machine = Machine(b"")
+    machine.files.put("/sys/block/sdb/size", size)
+    assert "may be somebody's data" in activate(machine).complaint
+    assert ran(machine) == []
+
+
 def test_a_volume_that_a_killed_agent_was_looking_into_is_let_go_first() -> None:
     machine = fresh()
     look = f"{machine.paths.lib}/resource_disk_look"
