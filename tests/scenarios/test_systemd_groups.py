@@ -40,7 +40,7 @@ def test_the_agent_has_half_a_cpu_and_no_unit_of_it_was_written(lab: Lab) -> Non
     if quota is not None:  # version 1: the kernel's own word
         assert quota.strip() == b"50000"
     assert do(lab, "ls -d /etc/systemd/system/*.d/*CPUQuota* /usr/lib/systemd/system/*.d/*CPUQuota* 2>/dev/null || true") == ""
-    assert do(lab, "journalctl --no-pager _PID=1 | grep 'Reloading\.' || true") == ""
+    assert do(lab, "journalctl --no-pager _PID=1 | grep -F Reloading. || true") == ""
 
 
 def test_what_the_agent_uses_is_measured_logged_and_told(lab: Lab) -> None:
@@ -59,7 +59,7 @@ def test_the_collector_works_in_a_scope_of_its_own_slice_and_within_limits(lab: 
     said = do(lab, "journalctl --no-pager --unit=collect-logs.scope")
     assert re.search(r"Started collect-logs\.scope", said), said
     # The one that works next, stopped where it stands: what the kernel says of it.
-    wait = "until pid=$(pgrep -f -- '-collect-logs$' | tail -n 1) && [ -n \"$pid\" ]; do sleep 0.05; done"
+    wait = "until pid=$(pgrep -f '^/usr/bin/python3 /usr/sbin/waagent -collect-logs$') && [ -n \"$pid\" ]; do sleep 0.05; done"
     do(lab, f"{wait}; kill -STOP $pid; echo $pid >/run/collector")
     found = do(lab, "cat /proc/$(cat /run/collector)/cgroup")
     assert "azure-walinuxagent-logcollector.slice/collect-logs.scope" in found and UNIT not in found
