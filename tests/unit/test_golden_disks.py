@@ -45,6 +45,10 @@ DISKS = {
 }
 
 
+LINUX_ROWS = "guest.md 4.2 steps 2 to 9 and its DECs, 4.3 creation and steps 3 and 4, traps 29 to 34"
+BSD_ROWS = {"freebsd": "guest.md 4.4", "openbsd": "guest.md 4.5"}
+
+
 def family(name: str) -> DiskTool:
     machine = Machine()
     for path, text in FAMILIES[name].get("files", {}).items():
@@ -90,7 +94,10 @@ def test_the_plan_for_the_temporary_disk_of_linux_is_the_reviewed_one(name: str,
     settings = machine_of(name, b"").config.resource_disk
     facts = SwapFacts(filesystem=settings.filesystem, free=1 << 40)
     plans["swap"] = [shown(action) for action in swapfile.plan(settings.mount_point, settings.swap_size_mb, facts)]
-    golden(f"disk/{name}", json.loads(json.dumps({"given": (SETTINGS.get(name, "") + SWAP).splitlines(), "plans": plans})))
+    golden(
+        f"disk/{name}",
+        json.loads(json.dumps({"pins": LINUX_ROWS, "given": (SETTINGS.get(name, "") + SWAP).splitlines(), "plans": plans})),
+    )
 
 
 @pytest.mark.parametrize("name", ["freebsd", "openbsd"])
@@ -112,4 +119,7 @@ def test_the_plan_for_the_temporary_disk_of_bsd_is_the_reviewed_one(name: str, g
         bsd.openbsd_swap(settings, ()) if openbsd else bsd.freebsd_swap(settings, "/mnt/resource", BsdSwapFacts(free=1 << 40))
     )
     plans["swap"] = [shown(action) for action in swap]
-    golden(f"disk/{name}", json.loads(json.dumps({"given": (SETTINGS[name] + SWAP).splitlines(), "plans": plans})))
+    golden(
+        f"disk/{name}",
+        json.loads(json.dumps({"pins": BSD_ROWS[name], "given": (SETTINGS[name] + SWAP).splitlines(), "plans": plans})),
+    )

@@ -62,7 +62,16 @@ class Machine:
         self.said: Any = Said(owed)
         self.events: list[Operation] = []
         self.searches: list[str] = []
-        self.boot = Boot(agent, self.said, self.events.append, lambda: self.searches.append("begun"), lambda: None)
+        self.freed: list[int] = []
+        """One for each time that the medium's place was said to be free: how often the search had begun by then."""
+        self.boot = Boot(
+            agent,
+            self.said,
+            self.events.append,
+            lambda: self.searches.append("begun"),
+            lambda: None,
+            medium_read=lambda: self.freed.append(len(self.searches)),
+        )
 
     @property
     def marker(self) -> str | None:
@@ -98,6 +107,26 @@ def test_where_nobody_provisions_the_marker_is_written_and_ready_is_said_at_ever
         assert machine.boot.run("its tag") is True
     assert machine.said.reports == [READY, READY]
     assert machine.marker == STORED
+
+
+@pytest.mark.parametrize(
+    ("configuration", "marker", "cloud_init"),
+    [
+        ("Provisioning.Enabled=n\n", False, False),
+        ("", True, False),
+        ("Provisioning.Agent=waagent\n", False, True),
+        ("", False, False),
+    ],
+)
+def test_whoever_reads_no_medium_or_has_read_it_says_that_its_place_is_free(
+    configuration: str, marker: bool, cloud_init: bool
+) -> None:
+    machine = Machine(configuration, cloud_init=cloud_init)
+    machine.clock.ends_after_pauses = 3
+    if marker:
+        machine.files.put(machine.paths.provisioned, STORED)
+    machine.boot.run("its tag")
+    assert machine.freed == [1]
 
 
 def test_a_machine_provisioned_before_says_nothing() -> None:
