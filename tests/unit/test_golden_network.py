@@ -73,7 +73,7 @@ def test_a_new_host_name_is_kept_and_told_in_the_reviewed_way(name: str, golden:
     commands.calls.clear()
     done = dhcp_client.renew(system, guest, interface, renamed=True)
     asked = [list(argv) for argv in commands.lines if argv[:2] != ("nmcli", "-g")]
-    clients = [] if kernel else [client.name for client in dhcp_client.running(system, guest)]
+    clients = [] if kernel else [str(client) for client in dhcp_client.running(system, guest)]
     value = {
         "given": {"family": guest.family, "clients": clients, "tools": tools},
         "plan": [shown(action) for action in plan],

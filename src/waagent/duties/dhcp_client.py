@@ -64,8 +64,7 @@ class DhcpClient:
         restarted, self._known = bool(self._known) and found != self._known, found
         self._warned = False
         if restarted:
-            names = ", ".join(f"{each.name} (process {each.pid})" for each in found)
-            self._system.log.info(f"the DHCP client has been restarted: {names}")
+            self._system.log.info(f"the DHCP client has been restarted: {', '.join(str(each) for each in found)}")
             self._restarted_at = self._system.clock.monotonic()
 
     def _restore(self, passed: float) -> None:

@@ -30,6 +30,10 @@ class Process:
     name: str
     started: str = ""
 
+    def __str__(self) -> str:
+        full = next((client for client in CLIENTS if client[:_KERNEL_NAME] == self.name), self.name)
+        return f"{full} (process {self.pid})"
+
 
 def running(system: System, guest: Guest) -> tuple[Process, ...]:
     """The DHCP clients of this machine, lowest pid first."""
