@@ -1,4 +1,4 @@
-"""One file on its way into the bundle, by what it is: text, settings, the provisioning document, packed text, packed by us.
+"""One file on its way into the bundle, by what it is: text, settings, the provisioning document, packed text.
 
 What cannot be read through for secrets stays out. Of a text that is too long the end is taken, without its first line,
 which may begin in the middle of a secret. Odd: a file that grows is read to the size it had when it was opened.
@@ -6,21 +6,21 @@ which may begin in the middle of a secret. Odd: a file that grows is read to the
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from waagent.bundle.redaction import LINE, Redaction, settings
+from waagent.bundle import repack
+from waagent.bundle.redaction import LINE, Redaction, redacted, settings
 from waagent.codec import ovf_env, xml_rewrite
 from waagent.config.paths import Paths
 from waagent.model.failure import DocumentFailure
 
-LIMIT = 30 * 1024 * 1024
+LIMIT = repack.LIMIT
 """Bytes of one file."""
 DOCUMENT = 1024 * 1024
 """Bytes of a document that has to be understood as a whole."""
-PIECE = 64 * 1024
-OPAQUE = (".zip", ".xz", ".bz2", ".zst", ".lz4", ".lzma", ".7z", ".tar", ".tgz")
+PIECE = repack.PIECE
+OPAQUE = (".xz", ".bz2", ".zst", ".lz4", ".lzma", ".7z", ".tgz")
 
 
 class LeftOut(Exception):
@@ -28,7 +28,7 @@ class LeftOut(Exception):
 
 
 def is_packed(path: str) -> bool:
-    return path.endswith((".gz", *OPAQUE))
+    return path.endswith((".gz", ".zip", *OPAQUE))
 
 
 def name_of(path: str, size: int) -> str:
@@ -48,8 +48,6 @@ def pieces(
 
     Errors: ``LeftOut`` before the first piece; ``OSError``, ``SystemFailure``.
     """
-    if path.startswith(f"{paths.history}/") and path.endswith(".zip"):
-        return _plain(stream, size)  # written by the agent, redacted then
     if path.endswith(OPAQUE):
         raise LeftOut("what is packed so cannot be read through for secrets")
     if path == paths.ovf_env:
@@ -57,8 +55,12 @@ def pieces(
     if path.startswith(f"{paths.lib}/") and path.endswith(".settings"):
         return iter((_settings(_whole(stream, size)),))
     if path.endswith(".gz"):
-        return _unpacked(stream, size, spend)
-    return _redacted(_tail(stream, size))
+        return repack.gz(_plain(stream, size), spend)
+    if path.endswith(".zip"):
+        if size > DOCUMENT:
+            raise LeftOut(f"{size} bytes are too many for a zip: the list of what is in it has to be held in memory")
+        return repack.zipped(stream, spend)
+    return redacted(_tail(stream, size))
 
 
 def _whole(stream: BinaryIO, size: int) -> bytes:
@@ -97,35 +99,3 @@ def _tail(stream: BinaryIO, size: int) -> Iterator[bytes]:
     stream.seek(size - LIMIT)
     first = stream.readline(LINE)
     yield from _plain(stream, LIMIT - len(first))
-
-
-def _redacted(source: Iterator[bytes]) -> Iterator[bytes]:
-    redaction = Redaction()
-    for piece in source:
-        yield redaction.feed(piece)
-    yield redaction.finish()
-
-
-def _unpacked(stream: BinaryIO, size: int, spend: Callable[[int], object]) -> Iterator[bytes]:
-    """Packed again after the secrets went out; of what would be too long when unpacked, the beginning."""
-    packer = zlib.compressobj(wbits=31)
-    for piece in _redacted(_inflated(_plain(stream, size), spend)):
-        yield packer.compress(piece)
-    yield packer.flush()
-
-
-def _inflated(source: Iterator[bytes], spend: Callable[[int], object]) -> Iterator[bytes]:
-    left = LIMIT
-    unpacker = zlib.decompressobj(wbits=31)
-    for packed in source:
-        while packed and left > 0:
-            if unpacker.eof:  # several streams may follow one another
-                unpacker = zlib.decompressobj(wbits=31)
-            try:
-                piece = unpacker.decompress(packed, min(PIECE, left))
-            except zlib.error:
-                return  # a damaged end, or padding
-            packed = unpacker.unconsumed_tail or unpacker.unused_data
-            left -= len(piece)
-            spend(len(piece))
-            yield piece

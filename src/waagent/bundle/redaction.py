@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 
 from waagent.model.secret import redact
 
@@ -99,6 +100,14 @@ class Redaction:
         for pattern, mark in _SECRETS:
             text = pattern.sub(mark, text)
         return b"\n".join(_without_signature(line) for line in text.split(b"\n"))
+
+
+def redacted(source: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces of a text without its secrets."""
+    redaction = Redaction()
+    for piece in source:
+        yield redaction.feed(piece)
+    yield redaction.finish()
 
 
 def _without_signature(line: bytes) -> bytes:

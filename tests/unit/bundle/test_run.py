@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import zipfile
 from collections.abc import Callable
@@ -59,6 +60,14 @@ class Machine:
     @property
     def results(self) -> str:
         return Path(f"{self.root}{PATHS.log_collector}/results.txt").read_text()
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, data in files.items():
+            out.writestr(name, data)
+    return made.getvalue()
 
 
 @pytest.fixture
@@ -135,12 +144,24 @@ def test_packed_text_is_read_through_and_what_cannot_be_stays_out(machine: Machi
     machine.put(f"{LOGS}/A/old.log.1.gz", gzip.compress(text) + gzip.compress(b"two\n"))
     machine.put(f"{LOGS}/A/broken.gz", gzip.compress(os.urandom(9000))[:5000])
     machine.put(f"{LOGS}/A/odd.zip", b"PK SECRET")
-    machine.put(f"{PATHS.history}/2026__1.zip", b"PK ours")
+    machine.put(f"{LOGS}/A/odd.xz", b"SECRET")
+    machine.put(f"{PATHS.history}/2026__1.zip", packed({"a.xml": b"old\n<a>?sig=SECRET</a>\n", "b.gz": b"SECRET", "d/": b""}))
     found = machine.bundle()
     assert gzip.decompress(found["var/log/azure/A/old.log.1.gz"]) == b"one sig=<redacted>\n" * 1000 + b"two\n"
-    assert found["var/lib/waagent/history/2026__1.zip"] == b"PK ours"
-    assert not [name for name in found if name.endswith("odd.zip")]
+    with zipfile.ZipFile(io.BytesIO(found["var/lib/waagent/history/2026__1.zip"])) as history:
+        assert history.testzip() is None
+        assert {name: history.read(name) for name in history.namelist()} == {"a.xml": b"old\n<a>?sig=<redacted></a>\n"}
+    with zipfile.ZipFile(io.BytesIO(found["var/log/azure/A/odd.zip"])) as odd:
+        assert odd.namelist() == []
+    assert not [name for name in found if name.endswith("odd.xz")]
     assert "var/log/azure/A/broken.gz" in found
+
+
+def test_a_zip_in_a_zip_that_unpacks_to_much_brings_its_beginning(machine: Machine) -> None:
+    machine.put(f"{LOGS}/A/bomb.zip", packed({f"{number}": bytes(content.LIMIT // 2) for number in range(4)}))
+    with zipfile.ZipFile(io.BytesIO(machine.bundle()["var/log/azure/A/bomb.zip"])) as found:
+        assert found.testzip() is None
+        assert sum(entry.file_size for entry in found.infolist()) <= content.LIMIT
 
 
 def test_small_files_that_unpack_to_much_count_with_what_they_hold(machine: Machine) -> None:
