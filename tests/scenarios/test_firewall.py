@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fabriclab.guests import adapter, assemble
+from fabriclab.guests import adapter, assemble, cgroups
 from fabriclab.guests.adapter import Adapter
 from fabriclab.guests.root import RootUnavailable
 from fabriclab.journal.journal import Journal
@@ -87,9 +87,16 @@ def test_a_scenario_of_the_library_holds(name: str) -> None:
     assert labs.not_held(played(name)) == []
 
 
-@pytest.mark.parametrize("name", ["firewall-after-reboot", pytest.param("firewall-firewalld", marks=pytest.mark.slow)])
-@pytest.mark.skipif("not __import__('fabriclab.guests.cgroups').guests.cgroups.hierarchies()", reason="no control groups")
-def test_the_rules_are_there_at_boot_before_the_agent(name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "firewall-after-reboot",
+        pytest.param("firewall-firewalld", marks=pytest.mark.slow),
+        pytest.param("firewall-beside-firewalld", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.skipif(not cgroups.hierarchies(), reason="this machine gives nobody control groups to write to")
+def test_a_scenario_for_systemd_holds(name: str) -> None:
     assert labs.not_held(played(name, systemd_labs.adapter_of())) == []
 
 
