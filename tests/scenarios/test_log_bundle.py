@@ -79,14 +79,22 @@ def test_a_collector_outside_of_its_slice_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_collector_whose_agent_was_killed_gives_up_and_leaves_nothing_half_made(tmp_path: Path) -> None:
+    with fabric_labs.provisioned(tmp_path, '[configuration]\n"Debug.LogCollectorInitialDelay" = 8\n') as lab:
+        fill(lab)
+        half = labs.settled(lambda: lab.guest.shell(f"ls {PLACE}/logs.zip.*").output, bool, 30.0)
+        assert half
+        lab.guest.shell(f"kill -KILL {lab.service.number}")
+        left = labs.settled(lambda: lab.guest.shell("pgrep -f -- -collect-logs$").output, lambda found: not found, 20.0)
+        assert not left
+        assert lab.guest.shell(f"ls {PLACE}").output == ""
+
+
+@pytest.mark.slow
 def test_the_agent_stays_small_while_a_large_bundle_is_made_and_carried(tmp_path: Path) -> None:
     with fabric_labs.provisioned(tmp_path, '[configuration]\n"Debug.LogCollectorInitialDelay" = 8\n') as lab:
         pid = lab.service.number
-        lab.guest.shell(
-            "mkdir -p /var/log/azure/Big; cd /var/log/azure/Big; "
-            "for n in 1 2 3 4; do head -c 22000000 /dev/urandom | base64 >$n.log; done",
-            timeout=60.0,
-        )
+        fill(lab)
         before = memory(lab, pid)
         lab.guest.shell(f"echo 5 >/proc/{pid}/clear_refs")  # the peak counts from here
         names = bundle(lab, 0, "var/log/azure/Big/4.log", patience=120.0)
@@ -94,6 +102,16 @@ def test_the_agent_stays_small_while_a_large_bundle_is_made_and_carried(tmp_path
         peak = int(lab.guest.shell(f"awk '/VmHWM/ {{print $2}}' /proc/{pid}/status").output)
         print(f"the agent: {before} KiB before, {peak} KiB at most while 118 MB of logs were collected and sent")
         assert peak < 1.2 * before
+
+
+def fill(lab: Lab) -> None:
+    """118 MB of logs."""
+    done = lab.guest.shell(
+        "mkdir -p /var/log/azure/Big; cd /var/log/azure/Big; "
+        "for n in 1 2 3 4; do head -c 22000000 /dev/urandom | base64 >$n.log; done",
+        timeout=60.0,
+    )
+    assert done.ok, done.errors
 
 
 def memory(lab: Lab, pid: int) -> int:
