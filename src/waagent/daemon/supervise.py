@@ -223,7 +223,7 @@ class Daemon:
         try:
             files.make_directory(paths.lib, mode=0o700)
             agent.work_in(files.real_path(paths.lib))
-            files.make_directory(paths.extension_logs, mode=0o755)
+            files.make_directory(paths.extension_logs)  # 0755 when it is new: extensions close it (extensions.md 11.1)
         except SystemFailure as failure:
             agent.system.log.error(str(failure))
         finally:
