@@ -101,3 +101,43 @@ def test_a_killed_lab_leaves_no_swap_space_and_no_disk_behind() -> None:
         time.sleep(0.05)  # nobody tells the end of a process that is not ours
     assert not Path(f"/proc/{process}").exists()
     assert Path("/proc/swaps").read_text() == before
+
+
+WITNESS = """
+[machine]
+[[machine.disk]]
+name = "sdc"
+on = "{seat}"
+content = "{content}"
+mib = 96
+[[machine.disk]]
+name = "sdb"
+on = "data"
+lun = 1
+[configuration]
+"ResourceDisk.Format" = "y"
+"ResourceDisk.Filesystem" = "ext4"
+"Provisioning.SshHostKeyPairType" = "ed25519"
+[ovf]
+hostname = "web-1"
+username = "maria"
+password = "Tr&nsit-91-quay"
+[[step]]
+do = "run"
+command = "sha256sum /dev/sdb >/run/data-disk"
+[[expect]]
+health = "Ready"
+within = 60
+[[expect]]
+command = "grep -c '^/dev/sdc1 /mnt/resource ext4 ' /proc/mounts; sha256sum -c --status /run/data-disk && echo same"
+prints = "1\\nsame"
+within = 40
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("agent", ["ours", "debian"])
+@pytest.mark.parametrize(("seat", "content"), [("gen1", "ntfs"), ("gen2", "gpt-ntfs")])
+def test_debians_own_agent_finds_the_same_disk_as_ours(tmp_path: Path, agent: str, seat: str, content: str) -> None:
+    scenario = labs.scenario_of(tmp_path, WITNESS.format(seat=seat, content=content))
+    assert labs.not_held(labs.run(scenario, agent)) == []
