@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-more test-slow test-page check format fuzz bench deb docs clean
+.PHONY: help setup setup-vm test-vm lab test test-more test-slow test-page check format fuzz bench deb docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ test-page: setup ## the page of a lab in a real browser (installs chromium as ro
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; }
 	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[page]'
 	@$(call tried,-m page tests/page,-m page tests/page)
+
+setup-vm: setup ## install what virtual machines need besides (QEMU, as root)
+	@bash packaging/setup-debian.sh vm
+
+test-vm: setup-vm ## the tests in a virtual machine: a real kernel, real disks, real boots; about a quarter of an hour
+	@$(BIN)/python -m pytest -q -m vm tests/vm
 
 check: setup ## ruff, mypy --strict and the layer rules
 	@$(BIN)/ruff check src tests packaging fuzz

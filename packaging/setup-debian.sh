@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The Debian packages that the lab and the tests use; with the argument `deb`, those that build the agent's own package.
+# The Debian packages that the lab and the tests use; with the argument `vm`, those of
+# the lab's virtual machines; with `deb`, those that build the agent's own package.
 # Installs only what is missing, starts no service.
 set -euo pipefail
 
@@ -17,8 +18,11 @@ case "${1:-lab}" in
   deb)
     packages=(debhelper dh-python dpkg-dev pybuild-plugin-pyproject python3 python3-hatchling) # Build-Depends of packaging/deb
     ;;
+  vm)
+    packages=(qemu-system-x86 qemu-utils seabios ipxe-qemu zstd mmdebstrap e2fsprogs util-linux iproute2) # fabriclab --guest vm
+    ;;
   *)
-    echo "usage: $0 [lab|deb]" >&2
+    echo "usage: $0 [lab|vm|deb]" >&2
     exit 2
     ;;
 esac

@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
-from fabriclab.guests import presence
+from fabriclab.guests import presence, vm_shell
 from fabriclab.guests.presence import Lab
 
 
@@ -16,15 +17,23 @@ def shell(where: str, wanted: int | None, command: list[str]) -> int:
         print(f"fabriclab: {choice}", file=sys.stderr)
         return 1
     inside = command or ["/bin/bash", "--login"]
+    if isinstance(choice, Path):
+        try:
+            return vm_shell.converse(choice, inside)
+        except OSError as problem:
+            print(f"fabriclab: {problem}", file=sys.stderr)
+            return 1
     return subprocess.run(presence.entering(choice, inside, guest=where == "guest"), check=False).returncode
 
 
-def choose(labs: tuple[Lab, ...], wanted: int | None, where: str) -> int | str:
-    """The process to enter, or one sentence that says why there is none."""
+def choose(labs: tuple[Lab, ...], wanted: int | None, where: str) -> int | Path | str:
+    """The process to enter, a virtual machine's door, or one sentence that says why there is none."""
     fitting = [lab for lab in labs if wanted is None or wanted == lab.lab]
     if not fitting:
         return "No lab runs now: start one with `fabriclab up`." if wanted is None else f"No lab has the process id {wanted}."
     if len(fitting) > 1:
         return f"Several labs run; choose one with --lab: {', '.join(str(lab.lab) for lab in fitting)}."
+    if where == "guest" and (door := vm_shell.door(fitting[0].fabric)) is not None:
+        return door
     process = fitting[0].guest if where == "guest" else fitting[0].fabric
     return process if process is not None else "The lab's guest is not running at this moment."

@@ -13,6 +13,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ TOOLS = {
     "zstd": "zstd",
 }
 PORTS = ("lab.0", "lab.shell")  # the lab's, and that of `fabriclab shell`
+KEPT = 14 * 86400.0  # seconds after its last use for which an image is kept
 INSIDE = Path(__file__).parent / "inside"
 _PLACE = "usr/lib/fabriclab"
 _FILE_SYSTEM = ("-t", "ext4", "-O", "^has_journal,^metadata_csum", "-E", "lazy_itable_init=1", "-m", "0")
@@ -131,7 +133,16 @@ def obtain(suite: str, packages: tuple[str, ...], cache: Path) -> Image:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.is_dir():
             _make(base, place)
+        place.touch()
+    _forget(place)
     return Image(place, base)
+
+
+def _forget(place: Path) -> None:
+    """Removes the suite's other images that nobody has used for a while."""
+    for other in place.parent.glob(f"{place.name.partition('-')[0]}-*"):
+        if other != place and time.time() - other.stat().st_mtime > KEPT:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def _digest(wanted: DebianRoot) -> str:

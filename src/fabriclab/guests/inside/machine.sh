@@ -4,6 +4,8 @@
 # Layer: /sys/bus gets a directory of ours by an overlay; the hosts of the SCSI adapters are bound below it.
 # machine.sh [GENERATION], default from the kernel's command line (lab.generation=).
 set -e
+mkdir -p /run/lab
+for pipe in reached open; do [ -p /run/lab/$pipe ] || mkfifo -m 600 /run/lab/$pipe; done # how a boot is held back
 generation=${1:-$(sed -n 's/.*lab\.generation=\([12]\).*/\1/p' /proc/cmdline)}
 bus=/sys/bus/vmbus
 modprobe -a virtio_pci virtio_scsi
