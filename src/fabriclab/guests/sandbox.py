@@ -95,6 +95,8 @@ class Sandbox:
     def insert_image(self, disk: Disk, image: volumes.Image) -> None:
         """A disk that is made for the next start; one of that name that is in use stays what it is until then."""
         volumes.build(self.files / "disks" / disk.image, image)
+        if not self.namespace.has_drives:
+            raise control.ControlError("without root, a guest has no disks: run this scenario as root")
         self._disks = [*(other for other in self._disks if other.name != disk.name), disk]
 
     def remove(self, name: str) -> None:

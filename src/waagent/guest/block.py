@@ -69,7 +69,7 @@ def make_table(device: str, scheme: Scheme, tools: Iterable[str]) -> Plan:
         return (Run(("parted", "-s", "-a", "optimal", device, *words), why=why, timeout=120.0),)
     kind = "dos" if scheme is Scheme.MSDOS else "gpt"
     given = f"label: {kind}\n,,L\n".encode()
-    return (Run(("sfdisk", "--force", device), stdin=given, why=why, timeout=120.0),)
+    return (Run(("sfdisk", device), stdin=given, why=why, timeout=120.0),)
 
 
 def set_type(device: str, number: int, *, part_type: bool) -> Plan:

@@ -72,7 +72,7 @@ def activate(system: System, settings: ResourceDisk, paths: Paths, *, openbsd: b
 
 def decide(settings: ResourceDisk, paths: Paths, facts: BsdFacts, *, openbsd: bool) -> Decision:
     """Pure. Errors: ``SystemFailure`` when the mount point is taken."""
-    device, place = f"/dev/{facts.partition}", settings.mount_point
+    device, place = f"/dev/{facts.partition}", settings.mount_point.rstrip("/")
     mounted = [mount.mount_point for mount in facts.mounts if mount.device == device]
     if mounted:
         why = f"it is mounted at {mounted[0]} already"

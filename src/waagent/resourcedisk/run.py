@@ -37,7 +37,7 @@ def activate(system: System, settings: ResourceDisk, paths: Paths, disks: Disks)
         except SystemFailure as failure:
             complaints.append(complain(system, name, told(failure)))
         else:
-            places += [decision.mount_point] if decision.mount_point else []
+            places += [_place(system, decision)] if decision.mount_point else []
             complaints += [complain(system, name, decision.why)] if decision.verdict is Verdict.REFUSED else []
     return Outcome(tuple(places), "; ".join(complaints))
 
@@ -47,10 +47,17 @@ def _aims(settings: ResourceDisk, paths: Paths, disks: Disks) -> list[tuple[str,
     base = settings.mount_point.rstrip("/")
     found: list[tuple[str, Aim]] = []
     for name, serial in [*([(disks.scsi, "")] if disks.scsi else []), *((one.name, one.serial) for one in disks.local)]:
-        place = f"{base}-{len(found) + 1}" if found else settings.mount_point
+        place = f"{base}-{len(found) + 1}" if found else base
         options = settings.mount_options
         found.append((name, Aim(settings.filesystem, options, place, record_path(paths, serial), partitioned=not serial)))
     return found
+
+
+def _place(system: System, decision: Decision) -> str:
+    """Where the kernel says that it is: the configured place may be a link."""
+    text = (system.files.read_if_there("/proc/mounts") or b"").decode("utf-8", "surrogateescape")
+    found = [mount.mount_point for mount in block.mounts(text) if mount.device == decision.target]
+    return found[-1] if found else decision.mount_point
 
 
 def _activate(system: System, settings: ResourceDisk, paths: Paths, name: str, aim: Aim) -> Decision:

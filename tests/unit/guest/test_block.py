@@ -44,7 +44,7 @@ def test_a_disk_beyond_two_tebibytes_gets_a_gpt() -> None:
 def test_without_parted_sfdisk_makes_the_table() -> None:
     (action,) = block.make_table("/dev/sdb", Scheme.GPT, {"sfdisk"})
     assert isinstance(action, Run)
-    assert (action.argv, action.stdin) == (("sfdisk", "--force", "/dev/sdb"), b"label: gpt\n,,L\n")
+    assert (action.argv, action.stdin) == (("sfdisk", "/dev/sdb"), b"label: gpt\n,,L\n")
 
 
 def test_xfs_and_btrfs_are_forced_by_another_flag() -> None:

@@ -102,6 +102,13 @@ def test_a_file_system_of_a_cut_off_formatting_that_cannot_be_mounted_is_made_ag
     assert [line[0] for line in ran(machine)] == ["mount", "blockdev", "mount", "mkfs.ext4", "mount"]
 
 
+def test_a_mount_point_that_is_a_link_is_called_by_the_kernels_name() -> None:
+    machine = Machine(ext4(), f"ResourceDisk.MountPoint={PLACE}/\n")
+    machine.commands.on("mount", ..., effect=lambda call: machine.mount("/dev/sdb1 /srv/real ext4 rw 0 0"))
+    assert activate(machine).mount_points == ("/srv/real",)
+    assert ran(machine) == [("mount", "-t", "ext4", "/dev/sdb1", PLACE)]
+
+
 def test_already_mounted_is_as_good_as_mounted() -> None:
     machine = Machine(ext4())
     machine.commands.on("mount", ..., exit_code=32, stderr=f"mount: {PLACE}: /dev/sdb1 already mounted on {PLACE}.")
