@@ -9,16 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from waagent.guest import cgroups
+from waagent.guest.cgroups import EXTENSIONS, ROOT, SYSTEMD
 from waagent.model.extension import HandlerManifest, Limits
 from waagent.model.failure import SystemFailure
 from waagent.system.identifier import new_identifier
 from waagent.system.port import Files, System
-
-SYSTEMD = "/run/systemd/system"
-_ROOT = "/sys/fs/cgroup"
-_CPU = ("cpu,cpuacct", "cpuacct,cpu", "cpu")
-_THROTTLED = {"throttled_usec": 10**6, "throttled_time": 10**9}
-"""How the two versions of control groups call it, and its unit as a part of a second."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +41,8 @@ def surroundings(system: System, word: str, name: str) -> Surroundings:
 
 def throttled(files: Files, unit: str) -> float | None:
     """Seconds for which a slice had to wait because of its limit so far; None when nobody counts them."""
-    place = f"azure.slice/azure-vmextensions.slice/{unit}/cpu.stat"
-    for root in (_ROOT, *(f"{_ROOT}/{controllers}" for controllers in _CPU)) if unit else ():
-        try:
-            text = (files.read_if_there(f"{root}/{place}", 65536) or b"").decode("ascii", "replace")
-        except SystemFailure:
-            continue
-        for name, _, number in (line.partition(" ") for line in text.splitlines()):
-            if name in _THROTTLED and number.isdecimal():
-                return int(number) / _THROTTLED[name]
-    return None
+    own = cgroups.own(files) if unit else None
+    return None if own is None else cgroups.usage(files, cgroups.below(own, files, f"{EXTENSIONS}/{unit}")).throttled
 
 
 def _scope(system: System, word: str, name: str) -> tuple[str, ...]:
@@ -90,8 +78,8 @@ def outside(files: Files) -> tuple[str, ...]:
 def _roots(controllers: str) -> tuple[str, ...]:
     """Where a hierarchy of /proc/self/cgroup may be mounted; no controllers: the unified one."""
     if not controllers:
-        return (_ROOT, f"{_ROOT}/unified")
-    return (f"{_ROOT}/{controllers}", f"{_ROOT}/{controllers.removeprefix('name=')}")
+        return (ROOT, f"{ROOT}/unified")
+    return (f"{ROOT}/{controllers}", f"{ROOT}/{controllers.removeprefix('name=')}")
 
 
 def apply(system: System, name: str, manifest: HandlerManifest) -> None:

@@ -102,9 +102,22 @@ def test_trouble_with_limits_is_a_warning() -> None:
 
 
 def test_the_time_for_which_a_slice_was_held_up_is_found_in_both_versions() -> None:
-    place = "azure.slice/azure-vmextensions.slice/azure-vmextensions-A.slice/cpu.stat"
-    two = MemoryFiles({f"/sys/fs/cgroup/{place}": "usage_usec 9\nnr_throttled 4\nthrottled_usec 2500000\n"})
-    one = MemoryFiles({f"/sys/fs/cgroup/cpu,cpuacct/{place}": "nr_throttled 4\nthrottled_time 1500000000\n"})
+    place = "azure.slice/azure-vmextensions.slice/azure-vmextensions-A.slice"
+    root = "/sys/fs/cgroup"
+    two = MemoryFiles(
+        {
+            "/proc/self/cgroup": "0::/system.slice/waagent.service\n",
+            f"{root}/cgroup.controllers": "cpu\n",
+            f"{root}/{place}/cgroup.procs": "",
+            f"{root}/{place}/cpu.stat": "usage_usec 9\nnr_throttled 4\nthrottled_usec 2500000\n",
+        }
+    )
+    one = MemoryFiles(
+        {
+            "/proc/self/cgroup": "4:cpu,cpuacct:/system.slice/waagent.service\n",
+            f"{root}/cpu,cpuacct/{place}/cpu.stat": "nr_throttled 4\nthrottled_time 1500000000\n",
+        }
+    )
     assert limits.throttled(two, limits.slice_name("A")) == 2.5
     assert limits.throttled(one, limits.slice_name("A")) == 1.5
     assert limits.throttled(two, limits.slice_name("B")) is None
