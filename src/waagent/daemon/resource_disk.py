@@ -46,6 +46,8 @@ class ResourceDisk:
         """Odd: a disk that is to be mounted above the medium's mount point must not come while the medium is read there."""
         config = self._agent.config
         self._wanted = config.resource_disk.format
+        if config.resource_disk.enable_swap and not self._wanted:
+            self._agent.system.log.warning("ResourceDisk.EnableSwap=y has no effect, since ResourceDisk.Format is n")
         above = f"{config.dvd.mount_point}/".startswith(f"{config.resource_disk.mount_point.rstrip('/')}/")
         if self._medium_is_read or not above:
             self._start()

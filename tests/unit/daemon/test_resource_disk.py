@@ -42,6 +42,12 @@ def test_with_format_n_nothing_is_done_loaded_or_waited_for() -> None:
     assert daemon.queue == [] and not {name for name in set(sys.modules) - before if "resourcedisk" in name}
 
 
+def test_swap_space_that_is_wanted_without_the_disk_is_not_silently_left_out() -> None:
+    machine = Machine(settings="ResourceDisk.Format=n\nResourceDisk.EnableSwap=y\n")
+    Daemon(machine).disk.begin()
+    assert machine.log.of("warning") == ["ResourceDisk.EnableSwap=y has no effect, since ResourceDisk.Format is n"]
+
+
 LIGHT = """
 import sys
 from unit.daemon.test_resource_disk import Daemon, Machine
