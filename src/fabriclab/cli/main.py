@@ -144,12 +144,17 @@ def _choose_guest(verb: argparse.ArgumentParser) -> None:
     kinds = ["sandbox", "systemd", "vm"]
     verb.add_argument("--guest", default="sandbox", choices=kinds, help="the kind of guest (default: sandbox)")
     suites = ["bullseye", "bookworm", "trixie", "sid"]
+    verb.add_argument("--image", type=Path, metavar="FILE", help="of a VM: a disk of your own (qcow2 or raw) with its agent")
     verb.add_argument("--root", choices=suites, help="of a systemd guest or a VM (default: the agent's, or bookworm)")
 
 
 def _adapter(options: argparse.Namespace, name: str) -> Adapter:
     from fabriclab.guests import adapter, assemble
 
+    if options.image is not None:
+        if options.guest != "vm":
+            raise BadAdapter("--image: only a virtual machine (--guest vm) boots a disk of your own")
+        return assemble.on_image(options.image)
     found = adapter.find(name)
     if options.guest == "systemd":
         return assemble.on_systemd(found, options.root)

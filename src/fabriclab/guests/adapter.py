@@ -38,7 +38,8 @@ class BadAdapter(Exception):
 
 @dataclass(frozen=True)
 class Adapter:
-    """`guest`: the kind that it is to run in, chosen by whoever uses the adapter."""
+    """`guest`: the kind that it is to run in, chosen by whoever uses the adapter; `image`: a disk of a virtual machine that
+    has an agent of its own."""
 
     name: str
     source: Path
@@ -54,6 +55,7 @@ class Adapter:
     configuration: dict[str, str] = field(default_factory=dict)
     unit: str = UNIT
     guest: str = SANDBOX
+    image: Path | None = None
 
 
 def find(name: str) -> Adapter:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fabriclab.guests import adapter as adapters
-from fabriclab.guests import compiled, dvd, kernel, machine, root, rootless, systemd, vm_image
+from fabriclab.guests import compiled, dvd, kernel, machine, root, rootless, systemd, vm_image, vm_own
 from fabriclab.guests.adapter import SYSTEMD, VM, Adapter, BadAdapter
 from fabriclab.guests.guest import Guest, ManagedGuest
 from fabriclab.guests.machine import Machine
@@ -13,6 +13,7 @@ from fabriclab.guests.partitions import make_mbr
 from fabriclab.guests.sandbox import Disk, Sandbox
 from fabriclab.guests.systemd import SystemdGuest
 from fabriclab.guests.vm import VmGuest
+from fabriclab.guests.vm_own import OwnVmGuest
 
 LIBRARIES = ("python3-defusedxml", "python3-urllib3")  # what our agent needs of a root that is not this machine's
 MANAGED = (SystemdGuest, VmGuest)  # their service manager starts the agent
@@ -62,8 +63,19 @@ def on_vm(adapter: Adapter, suite: str | None = None) -> Adapter:
     return replace(on_systemd(adapter, suite), guest=VM)
 
 
+def on_image(path: Path) -> Adapter:
+    """Whatever agent is on somebody's own disk, in a virtual machine. Raises BadAdapter."""
+    if not path.is_file():
+        raise BadAdapter(f"{path}: there is no such disk image")
+    return Adapter(path.name, path.resolve(), guest=VM, unit="", image=path.resolve())
+
+
 def image_of(adapter: Adapter) -> vm_image.Image:
     """The disk image of a virtual machine, made first when it is not there yet. Raises RootUnavailable."""
+    if adapter.image is not None:
+        vm_image.demand_tools()
+        vm_own.kind_of(adapter.image)
+        return vm_image.Image(adapter.image.parent, own=adapter.image)
     return vm_image.obtain(adapter.suite, adapter.packages, cache())
 
 
@@ -77,9 +89,8 @@ def root_of(adapter: Adapter) -> Path:
     if adapter.guest == VM and kernel.in_user_namespace():
         raise NamespaceUnavailable("A virtual machine needs root of the machine itself, to look at its disk.")
     if adapter.guest == VM:
-        base = image_of(adapter).base
-        assert base is not None
-        return base
+        image = image_of(adapter)
+        return image.base if image.base is not None else image.directory
     if kernel.in_user_namespace():  # the ids of such a root are those of its maker's namespace
         packages = adapter.packages if adapter.root == "debian" else LIBRARIES
         return root.obtain(root.DebianRoot(adapter.suite, packages), cache() / f"roots-of-{rootless.caller()}")
@@ -116,6 +127,8 @@ def assemble(
 
 
 def _make(namespace: FabricNamespace, adapter: Adapter, base: Path, look: Machine, name: str) -> Guest:
+    if adapter.image is not None:
+        return OwnVmGuest(namespace, look, image_of(adapter), name)
     if adapter.guest == VM:
         return VmGuest(namespace, look, image_of(adapter), name=name)
     kind = SystemdGuest if adapter.guest == SYSTEMD else Sandbox

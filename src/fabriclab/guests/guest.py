@@ -23,11 +23,13 @@ class Process(Protocol):
 
 
 class Guest(Protocol):
-    """`slowness`: how many times longer than a sandbox it may take for what is expected of it."""
+    """`slowness`: how many times longer than a sandbox it may take for what is expected of it; `is_enterable`: whether anything
+    can be run and looked at in it."""
 
     namespace: FabricNamespace
     machine: Machine
     slowness: float
+    is_enterable: bool
 
     @property
     def files(self) -> Path: ...

@@ -38,6 +38,7 @@ class Sandbox:
     """A guest that is made but not yet started. Several can exist in one fabric, one at a time is on the bridge."""
 
     slowness = 1.0
+    is_enterable = True
 
     def __init__(self, namespace: FabricNamespace, look: Machine, root: Path = Path("/"), name: str = "guest") -> None:
         self.namespace = namespace
@@ -94,9 +95,9 @@ class Sandbox:
 
     def insert_image(self, disk: Disk, image: volumes.Image) -> None:
         """A disk that is made for the next start; one of that name that is in use stays what it is until then."""
-        volumes.build(self.files / "disks" / disk.image, image)
         if not self.namespace.has_drives:
             raise control.ControlError("without root, a guest has no disks: run this scenario as root")
+        volumes.build(self.files / "disks" / disk.image, image)
         self._disks = [*(other for other in self._disks if other.name != disk.name), disk]
 
     def remove(self, name: str) -> None:

@@ -39,6 +39,7 @@ class VmGuest:
     """`gate`, `idle`, `drop_in`, `on_end` and `boots` as of a SystemdGuest. `hardware`: also from the next power-on on."""
 
     slowness = SLOWNESS
+    is_enterable = True
 
     def __init__(
         self, namespace: FabricNamespace, look: Machine, image: Image, hardware: Hardware | None = None, name: str = "guest"
@@ -309,7 +310,7 @@ class VmGuest:
             *qemu.boot(self.image, line),
             *(more or ("-S",)),
         ]
-        running = VmMachine(self.namespace, self._name, arguments, self._hear, lambda: self._has_ended(running))
+        running = VmMachine(self.namespace, self._name, arguments, self._hear, self._has_ended)
         with self._changed:
             self._running, self._drives = running, Drives(running.monitor)
         if not more:

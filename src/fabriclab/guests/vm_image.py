@@ -96,14 +96,15 @@ exec switch_root /root /sbin/init "$@"
 
 @dataclass(frozen=True)
 class Image:
-    """`base`: the Debian root that it is made of. A disk of somebody's own has neither kernel nor base."""
+    """`base`: the Debian root that it is made of. `own`: a disk of somebody's own, which has neither kernel nor base."""
 
     directory: Path
     base: Path | None = None
+    own: Path | None = None
 
     @property
     def disk(self) -> Path:
-        return self.directory / "root.ext4"
+        return self.own if self.own is not None else self.directory / "root.ext4"
 
     @property
     def kernel(self) -> Path:

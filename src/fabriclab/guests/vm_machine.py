@@ -25,7 +25,7 @@ LOG = "qemu.log"
 ENDING = 20.0
 _INTO = ("nsenter", "--mount", "--net", "--pid", "--target")
 
-Ended = Callable[[], None]
+Ended = Callable[["VmMachine"], None]
 
 
 class VmMachine:
@@ -37,7 +37,7 @@ class VmMachine:
         name: str,
         arguments: list[str],
         hear: Callable[[str, dict[str, Any]], None] = lambda name, data: None,
-        ended: Ended = lambda: None,
+        ended: Ended = lambda machine: None,
     ) -> None:
         self._namespace = namespace
         self._files = namespace.work / name
@@ -99,7 +99,7 @@ class VmMachine:
     def _await(self, ended: Ended) -> None:
         self._process.wait()
         self._ended.set()
-        ended()
+        ended(self)
 
 
 def tap(namespace: FabricNamespace) -> None:

@@ -37,7 +37,8 @@ def inspect(what: File | User | Hostname | Process | Command, guest: Guest) -> S
 
 def knock(what: Login, guest: Guest, key: KeyPair | None, password: str | None) -> Seen:
     """Logs in from the fabric's side. An sshd that no service manager has started is started, as at boot."""
-    start_sshd(guest)
+    if guest.is_enterable:
+        start_sshd(guest)
     address = (guest.machine.address or "").partition("/")[0] or "10.77.0.4"
     try:
         done = log_in(

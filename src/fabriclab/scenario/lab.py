@@ -18,9 +18,10 @@ from fabriclab.guests.process import GuestTimeout
 from fabriclab.guests.sandbox import Disk
 from fabriclab.journal.entry import GUEST, LAB
 from fabriclab.journal.journal import Journal
+from fabriclab.scenario import outside
 from fabriclab.scenario.document import MachinePart, Scenario
 from fabriclab.scenario.medium import Medium, Thumbprint
-from fabriclab.scenario.service import Service
+from fabriclab.scenario.service import Service, UnseenService
 from fabriclab.scenario.unit import UnitService
 
 DRIVE = "sr0"
@@ -74,6 +75,10 @@ def opened(scenario: Scenario, adapter: Adapter, journal: Journal) -> Iterator[L
 
     Raises NamespaceUnavailable, RootUnavailable or BadAdapter with one sentence.
     """
+    if adapter.image is not None:
+        scenario, left_out = outside.seen(scenario)
+        for text in left_out:
+            journal.add("guest", f"left out, for the lab cannot go into a disk of your own: {text}", who=LAB)
     adapter = assemble.with_packages(adapter, scenario.machine.packages)
     base = assemble.root_of(adapter)
     needed = () if base == Path("/") else (base,)
@@ -97,6 +102,8 @@ def opened(scenario: Scenario, adapter: Adapter, journal: Journal) -> Iterator[L
 
 
 def _service(guest: Guest, adapter: Adapter, journal: Journal) -> Service:
+    if not guest.is_enterable:
+        return UnseenService(guest, adapter, journal)
     if not isinstance(guest, MANAGED):
         return Service(guest, adapter, journal)
     service = UnitService(guest, adapter, journal)
@@ -148,6 +155,8 @@ def _interfaces(part: MachinePart) -> dict[str, str]:
 
 def _note_interface(guest: Guest) -> None:
     """Tells ifupdown, where there is one, that it has brought the interface up: `ifdown` and `ifup` then work."""
+    if not guest.is_enterable:
+        return
     guest.shell(
         "grep -qs 'eth0 inet static' /etc/network/interfaces || exit 0; mkdir -p /run/network; cd /run/network; "
         "echo eth0=eth0 >ifstate; echo eth0 >ifstate.eth0"
@@ -167,6 +176,8 @@ def _thumbprints(fabric: Fabric) -> Thumbprint:
 
 
 def _described(scenario: Scenario, adapter: Adapter, base: Path) -> str:
+    if adapter.image is not None:
+        return f"a virtual machine on {adapter.image}, {scenario.medium.text()}"
     root = "this machine's root" if base == Path("/") else f"a Debian {adapter.suite} root"
     root += {SYSTEMD: " with systemd", VM: ", a virtual machine"}.get(adapter.guest, "")
     return f"{scenario.machine.hostname} on {root}, {scenario.medium.text()}"

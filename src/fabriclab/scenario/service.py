@@ -75,3 +75,20 @@ class Service:
         ended.set()
         said = f"by signal {-status}" if status is not None and status < 0 else f"with status {status}"
         self._journal.add("guest", f"agent ended {said}", who=GUEST, facts={"kind": ENDED, "status": status})
+
+
+class UnseenService(Service):
+    """The agent on a disk of somebody's own: it starts and ends with its machine, and the lab knows nothing else of it."""
+
+    def __init__(self, guest: Guest, adapter: Adapter, journal: Journal) -> None:
+        super().__init__(guest, adapter, journal)
+        journal.add("guest", "power on", who=LAB, facts={"kind": STARTED, "agent": adapter.name})
+
+    def start(self) -> None:
+        pass
+
+    def stop(self, patience: float = 20.0) -> None:
+        pass
+
+    def kill(self) -> None:
+        pass

@@ -1,0 +1,83 @@
+"""A disk of somebody's own boots with its own boot loader, and the lab says what it cannot judge there.
+
+The disk is a boot sector that writes a line on the serial port: no more is needed to see who has started whom.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from fabriclab.guests import assemble
+from fabriclab.guests.root import RootUnavailable
+from fabriclab.journal.journal import Journal
+from fabriclab.scenario.execution import execute
+from fabriclab.scenario.lab import opened
+from scenarios import labs
+from vm import vm_labs
+
+pytestmark = vm_labs.in_a_machine
+
+LINE = b"own boot loader"
+SCENARIO = """
+[ovf]
+hostname = "web-1"
+username = "kofi"
+
+[configuration]
+"Logs.Verbose" = true
+
+[[step]]
+id = "inside"
+do = "run"
+command = "true"
+
+[[expect]]
+health = "Ready"
+absent = true
+within = 0.5
+
+[[expect]]
+file = "/etc/hostname"
+
+[[expect]]
+at = "inside"
+health = "NotReady"
+"""
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    """xor ax,ax; mov ds,ax; mov si,text; then each byte to port 3F8, once 3FD says that it is free; hlt."""
+    text = 0x40
+    program = bytes.fromhex("31c08ed8be") + (0x7C00 + text).to_bytes(2, "little")
+    program += bytes.fromhex("ac84c0741288c3bafd03eca82074fb88d8baf803eeebe9f4ebfd")
+    sector = (program.ljust(text, b"\x90") + LINE + b"\0").ljust(510, b"\0") + b"\x55\xaa"
+    path = tmp_path / "own.raw"
+    path.write_bytes(sector.ljust(1 << 20, b"\0"))
+    return path
+
+
+def test_it_boots_by_itself_and_stays_as_it_is(disk: Path, tmp_path: Path) -> None:
+    before = disk.read_bytes()
+    with opened(labs.scenario_of(tmp_path, SCENARIO), assemble.on_image(disk), Journal()) as lab:
+        guest = vm_labs.machine(lab)
+        said = labs.settled(lambda: guest.console, lambda text: LINE.decode() in text, vm_labs.PATIENCE)
+        assert LINE.decode() in said
+    assert disk.read_bytes() == before
+
+
+def test_what_concerns_its_inside_is_left_out_and_said(disk: Path, tmp_path: Path) -> None:
+    journal = Journal()
+    result = execute(
+        labs.scenario_of(tmp_path, SCENARIO), assemble.on_image(disk), journal, lambda event: None, lambda text: None
+    )
+    assert [verdict.held for verdict in result.verdicts] == [True]
+    said = [entry.summary.partition("own: ")[2] for entry in journal.entries() if "left out" in entry.summary]
+    assert said == ["step inside", "/etc/hostname is there", "health report NotReady", "setting Logs.Verbose"]
+
+
+def test_a_file_that_is_no_image_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "disk.vmdk"
+    path.write_bytes(b'# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\ncreateType="monolithicFlat"\n')
+    with pytest.raises(RootUnavailable, match=r"disk\.vmdk"):
+        assemble.image_of(assemble.on_image(path))
