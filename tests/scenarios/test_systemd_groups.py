@@ -26,9 +26,10 @@ CONFIGURATION = """
 """
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with systemd_labs.begun(tmp_path_factory.mktemp("systemd"), CONFIGURATION, systemd_labs.adapter_of()) as made:
+@pytest.fixture(scope="module", params=["bookworm", pytest.param("trixie", marks=pytest.mark.slow)])
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    used = systemd_labs.adapter_of(suite=request.param)
+    with systemd_labs.begun(tmp_path_factory.mktemp("systemd"), CONFIGURATION, used) as made:
         labs.await_ready(made)
         yield made
 
