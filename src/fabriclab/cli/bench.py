@@ -70,7 +70,8 @@ def preface(runs: Sequence[Run], names: Sequence[str], conditions: Conditions, r
         f"{count} run{'s' if count != 1 else ''} each, in turns, with {conditions.boots} first boots in fresh guests.",
         f"After the last one: {conditions.publications} goal states with protected settings, each published a pseudo-random "
         f"0 to {measure.PERIOD:g} s after the one before was reported done (seed {conditions.seed}, the same moments for all); "
-        f"{conditions.idle:g} s in which nothing is published; {measure.STARTS} starts of -version.",
+        f"{conditions.idle:g} s in which nothing is published; {len(measure.CROWD)} extensions in one goal state; "
+        f"{measure.STARTS} starts of -version.",
         "Cells: least / median / most over all runs.",
     ]
     return lines

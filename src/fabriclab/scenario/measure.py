@@ -24,6 +24,7 @@ from fabriclab.world.extension import Extension, Settings
 SCENARIO = "first-boot"
 SUITE = "bookworm"
 NAME, SAMPLE, PACKAGE_VERSION = "Lab.Good", "good", "1.0.0"
+CROWD = tuple(f"Lab.Many{number:02}" for number in range(20))
 PATIENCE = 180.0  # seconds for anything that an agent is to do
 SETTLING = 5.0  # seconds between the last report and the idle time: what the agent still has to say belongs to before
 PERIOD = 6.0  # seconds within which a goal state is published: the longest poll period among the agents
@@ -33,6 +34,7 @@ NOTICED = "goal state published → noticed"
 FIRST_ENABLE = "extension published → enable started"
 NEXT_ENABLE = "new settings published → enable started"
 UPLOAD = times.UPLOAD
+MANY = "20 extensions published → success of all uploaded"
 PSS_BOOT = "memory (PSS) after the first status"
 PSS = "memory (PSS) at the end of the idle time"
 CPU_BOOT = "CPU from start to Ready"
@@ -89,6 +91,7 @@ def measure(adapter: Adapter, number: int, conditions: Conditions, tell: Callabl
             if not left:
                 measured.publish(random.Random(conditions.seed + number))
                 measured.rest()
+                measured.crowd()
                 version = measured.versions()
             _demand_soundness(journal)
     taken = {name: tuple(all_) for name, all_ in values.items()}
@@ -156,6 +159,14 @@ class _Measured:
         for name, amount in traffic(entries, before).items():
             self.values[name].append(amount / minutes)
 
+    def crowd(self) -> None:
+        self._tell(f"{len(CROWD)} extensions in one goal state")
+        before = self._journal.last
+        doing.do(Publish(tuple(_wanted(name, 0) for name in CROWD)), self._lab)
+        published = next(entry for entry in self._journal.since(before) if entry.kind == "world")
+        done = self._wait(lambda entry: all(reports(entry, 0, name) for name in CROWD), before, "reported success of all")
+        self.values[MANY].append(done.since - published.since)
+
     def versions(self) -> str:
         """Times a few starts of `-version`; gives its first line."""
         self._tell("starts of -version")
@@ -190,13 +201,13 @@ def shows(entry: Entry, published: Entry) -> bool:
     return entry.service == "wireserver" and entry.summary == f"goal state {published.facts.get('incarnation')}"
 
 
-def reports(entry: Entry, sequence: int) -> bool:
+def reports(entry: Entry, sequence: int, name: str = NAME) -> bool:
     """Whether this is a status blob in which the extension says success for these settings."""
     blob = entry.facts.get("document") if entry.kind == hearing.STATUS else None
     if not isinstance(blob, Mapping):
         return False
     return any(
-        part.get("handlerName") == NAME
+        part.get("handlerName") == name
         and (part.get("runtimeSettingsStatus") or {}).get("sequenceNumber") == sequence
         and hearing.settings_status(part).get("status") == "success"
         for part in hearing.handlers(blob)
@@ -218,8 +229,12 @@ def _size(exchange: Exchange) -> int:
 
 
 def _publication(sequence: int) -> Publish:
+    return Publish((_wanted(NAME, sequence),))
+
+
+def _wanted(name: str, sequence: int) -> Wanted:
     settings = Settings(sequence, {"message": f"number {sequence}"}, {"secret": "not to be seen"})
-    return Publish((Wanted(Extension(NAME, PACKAGE_VERSION, settings=(settings,)), Source("sample", SAMPLE)),))
+    return Wanted(Extension(name, PACKAGE_VERSION, settings=(settings,)), Source("sample", SAMPLE))
 
 
 def _demand_soundness(journal: Journal) -> None:
