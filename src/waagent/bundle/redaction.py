@@ -1,8 +1,8 @@
 """Secrets taken out of what goes into the bundle, piece by piece, so that no file is ever held in memory.
 
-Out go: signatures of storage addresses, keys of storage accounts, bearer tokens, password hashes, private keys, and the
-protected settings of extensions, encrypted as they are. Odd: a text without a single blank in 256 KiB is no log; it is
-left out, because nobody can tell where a secret begins in it.
+Out go: signatures of storage addresses, keys of storage accounts, bearer tokens, what is said to be a password or a secret,
+password hashes, private keys, and the protected settings of extensions, encrypted as they are. Odd: a text without a
+single blank in 256 KiB is no log; it is left out, because nobody can tell where a secret begins in it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ KEY = 16 * 1024
 """Bytes that are left out after the beginning of a private key which never ends."""
 MARK = b"<redacted>"
 
-_SUSPECT = re.compile(rb"(?i)sig=|account_?key|accesskey|bearer\s|private key|\$(?:1|2[abxy]?|5|6|7|y|gy)\$|protectedsettings")
+_SUSPECT = re.compile(
+    rb"(?i)sig=|account_?key|accesskey|passw|secret|bearer\s|private key|\$(?:1|2[abxy]?|5|6|7|y|gy)\$|protectedsettings"
+)
 _SECRETS = (
-    (re.compile(rb"(?i)((?:account_?key|sharedaccesskey)[\"']?\s*[=:]\s*[\"']?)[A-Za-z0-9+/=%_-]{16,}"), rb"\1" + MARK),
+    (re.compile(rb"(?i)((?:account_?key|sharedaccesskey)\\?[\"']?\s*[=:]\s*\\?[\"']?)[A-Za-z0-9+/=%_-]{16,}"), rb"\1" + MARK),
+    (re.compile(rb"(?i)((?:password|passwd|secret)\\?[\"']?\s*[=:]\s*\\?[\"']?)[^\s\"'\\&;,<>]{4,}"), rb"\1" + MARK),
     (re.compile(rb"(?i)(bearer\s+)[A-Za-z0-9._~+/=-]{16,}"), rb"\1" + MARK),
     (re.compile(rb"\$(?:1|2[abxy]?|5|6|7|y|gy)\$[^\s:\"'<>]{8,}"), MARK),
     (re.compile(rb"(?i)(\\?[\"']protectedsettings\\?[\"']\s*:\s*\\?[\"'])[^\"'\\]+"), rb"\1" + MARK),
