@@ -17,7 +17,6 @@ NODE_PATIENCE = 25.0
 GPT_FROM = 2 << 40
 """Bytes from which on an MBR could not name the end of the disk."""
 LINUX = "83"
-NTFS = "07"
 FRESH_LABEL = "temporary storage"
 HARMLESS = ("dataloss_warning_readme.txt", "system volume information")
 """What the platform itself puts into the root of a new temporary disk, in lower case."""
