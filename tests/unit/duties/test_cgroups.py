@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from unit.duties.machines import AGENT, ROOT, UNIT, Grouped, configured
+from unit.fakes import ScriptedCommands
 from waagent.config.sections import Config
 from waagent.duties.cgroups import AgentGroup, Metric
 from waagent.model.event import Operation
@@ -263,3 +264,15 @@ def test_otherwise_nobody_looks_at_its_memory() -> None:
     watched.machine.used(anonymous=9000)
     watched.later()
     assert watched.restarts == 0
+
+
+def test_a_limit_that_systemd_refuses_is_told_and_the_group_watched_all_the_same() -> None:
+    machine = Grouped(2)
+    machine.commands = ScriptedCommands().on("systemctl", "set-property", "--runtime", "--", ..., exit_code=1)
+    watched = Watched(machine)
+    assert watched.group.begin()
+    machine.used(throttled=900.0)
+    watched.later()
+    assert len(machine.asked) == 1 and watched.told == []
+    assert "could not be set" in str(machine.log.lines)
+    assert ("walinuxagent.service", "% Processor Time") in watched.figures
