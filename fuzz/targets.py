@@ -25,6 +25,7 @@ from waagent.codec import (
     hosting_environment,
     imds,
     kvp_pool,
+    lease_routes,
     leases,
     ovf_env,
     partition_table,
@@ -135,6 +136,9 @@ def lease_files(data: bytes) -> None:
     leases.endpoint_from_networkd([text])
     leases.endpoint_from_networkmanager([text])
     leases.endpoint_from_dhcpcd(data)
+    lease_routes.from_dhclient([text], NOW)
+    lease_routes.from_networkd([text])
+    lease_routes.from_networkmanager([text])
 
 
 def extensions(data: bytes) -> None:
