@@ -58,7 +58,7 @@ def test_a_person_publishes_an_extension_and_watches_it_succeed(page: Page) -> N
 def test_a_person_injects_a_storm_and_watches_the_recovery(page: Page) -> None:
     switch = page.get_by_role("switch", name="wire server: 503")
     switch.check()
-    expect(page.locator("#rows tr").filter(has_text="503").first).to_be_visible()
+    expect(page.locator("#rows .pill.bad").filter(has_text="503").first).to_be_visible()
     picture(page, "storm")
     switch.uncheck()
     expect(switch).not_to_be_checked()
