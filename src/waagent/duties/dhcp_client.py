@@ -1,14 +1,14 @@
 """A restart of the system's DHCP client is noticed, and the routes that it lost are given back (guest.md 5.6).
 
-A look costs one small file for each client that is known; only when one of them has ended, all processes are looked at.
-After a restart the new client is given time to set its own routes. For a minute each look, which every change of a route
-brings on, then puts back what is missing: a client's script may take routes away late.
+A look costs one small file for each client that is known, and the routing table; only when a client has ended, all processes
+are looked at. After a restart the new client is given time to set its own routes. For a minute each look, which every change
+of a route brings on, then puts back what is missing: a client's script may take routes away late.
 """
 
 from __future__ import annotations
 
 from waagent.config.paths import Paths
-from waagent.duties import routes
+from waagent.duties.routes import Routes
 from waagent.fabric.routes import table
 from waagent.guest import dhcp_client
 from waagent.guest.dhcp_client import Process
@@ -28,8 +28,7 @@ class DhcpClient:
     def __init__(self, system: System, guest: Guest, paths: Paths, add_route: tuple[str, ...], period: float) -> None:
         self._system = system
         self._guest = guest
-        self._paths = paths
-        self._add_route = add_route
+        self._routes = Routes(system, guest, paths, add_route)
         self._period = period
         self._known: tuple[Process, ...] = ()
         self._restarted_at: float | None = None
@@ -38,13 +37,18 @@ class DhcpClient:
         self._warned = False
 
     def period(self) -> float:
-        """Seconds to the next look: the configured ones, but no longer than a new client's grace."""
-        return self._period if self._restarted_at is None else min(self._period, GRACE)
+        """Seconds to the next look: the configured ones, or those to the end of a new client's grace or of its watch."""
+        if self._restarted_at is None:
+            return self._period
+        passed = self._system.clock.monotonic() - self._restarted_at
+        return min(self._period, (GRACE if passed < GRACE else WATCHED) - passed)
 
     def look(self) -> None:
         if self._is_worth_a_search():
             self._look_for_clients()
-        if self._restarted_at is not None:
+        if self._restarted_at is None:
+            self._routes.remember()
+        else:
             self._restore(self._system.clock.monotonic() - self._restarted_at)
 
     def _is_worth_a_search(self) -> bool:
@@ -70,6 +74,6 @@ class DhcpClient:
     def _restore(self, passed: float) -> None:
         if passed < GRACE:
             return
-        if passed > WATCHED:
+        if passed >= WATCHED:
             self._restarted_at = None
-        routes.restore(self._system, self._guest, self._paths, self._add_route)
+        self._routes.restore()

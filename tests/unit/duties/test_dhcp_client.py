@@ -11,6 +11,7 @@ from waagent.codec import dhcp_routes
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
 from waagent.duties.dhcp_client import GRACE, RARE, WATCHED, DhcpClient
+from waagent.duties.routes import MEMORY
 from waagent.fabric import routes
 from waagent.guest.profile import NETWORKD_LEASES, Guest
 from waagent.model.failure import SystemFailure
@@ -19,13 +20,18 @@ from waagent.model.network import Route
 PATHS = Paths.of(Config())
 HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
 DEFAULT = "eth0\t00000000\t0100140A\t0003\t0\t0\t100\t00000000\t0\t0\t0\n"
+TO_FABRIC = "eth0\t10813FA8\t0100140A\t0007\t0\t0\t100\tFFFFFFFF\t0\t0\t0\n"
 SAVED = dhcp_routes.render((Route(routes.EVERYWHERE, "10.20.0.1"), Route("168.63.129.16/32", "10.20.0.1")))
 PERIOD = 30.0
 
 
 class Machine:
     def __init__(self, *clients: dict[str, str]) -> None:
-        self.files, self.log, self.clock = MemoryFiles({"/proc/net/route": HEAD + DEFAULT}), ListLog(), FrozenClock()
+        self.files, self.log, self.clock = (
+            MemoryFiles({"/proc/net/route": HEAD + DEFAULT + TO_FABRIC}),
+            ListLog(),
+            FrozenClock(),
+        )
         self.commands = ScriptedCommands(installed=["ip"]).on("ip", ...)
         self.files.put(PATHS.dhcp_routes, SAVED)
         for client in clients:
@@ -72,8 +78,45 @@ def test_what_the_new_client_has_set_itself_is_left_alone() -> None:
     machine.look()
     machine.end(700)
     machine.begin(NEW)
+    machine.files.put("/proc/net/route", HEAD + DEFAULT)
     machine.look()
     assert machine.look(after=GRACE) == [("ip", "route", "add", "168.63.129.16/32", "via", "10.20.0.1")]
+
+
+def test_a_route_that_the_machine_did_not_have_is_not_made_by_a_restart() -> None:
+    machine = Machine(OLD)
+    machine.files.put("/proc/net/route", HEAD + TO_FABRIC)
+    machine.look()
+    machine.end(700)
+    machine.begin(NEW)
+    machine.files.put("/proc/net/route", HEAD)
+    machine.look()
+    assert machine.look(after=GRACE) == [("ip", "route", "add", "168.63.129.16/32", "via", "10.20.0.1")]
+
+
+def test_a_route_that_has_been_missing_for_long_is_forgotten_and_one_that_stays_is_not() -> None:
+    machine = Machine(OLD)
+    machine.look()
+    machine.files.put("/proc/net/route", HEAD + TO_FABRIC)
+    for _ in range(2):
+        machine.look(after=MEMORY)
+    machine.look(after=10 * MEMORY)
+    machine.files.put("/proc/net/route", HEAD)
+    machine.end(700)
+    machine.begin(NEW)
+    machine.look()
+    assert machine.look(after=GRACE) == [("ip", "route", "add", "168.63.129.16/32", "via", "10.20.0.1")]
+
+
+def test_a_client_that_takes_its_routes_away_before_it_ends_has_lost_them_all_the_same() -> None:
+    machine = Machine(OLD)
+    machine.look()
+    machine.files.put("/proc/net/route", HEAD)
+    machine.look(after=1.0)
+    machine.end(700)
+    machine.begin(NEW)
+    machine.look(after=1.0)
+    assert len(machine.look(after=GRACE)) == 2
 
 
 def test_the_lease_as_it_is_now_counts_before_what_was_said_once() -> None:
@@ -96,16 +139,16 @@ def test_routes_that_vanish_without_a_restart_or_long_after_one_are_somebodys_ow
     machine.begin(NEW)
     machine.look()
     machine.look(after=GRACE)
+    assert machine.duty.period() == min(PERIOD, WATCHED - GRACE)
     assert machine.look(after=WATCHED) != [], "the last look of the watched time"
     assert machine.look(after=PERIOD) == []
     assert machine.duty.period() == PERIOD
 
 
-def test_a_look_at_a_client_that_is_known_reads_nothing_else() -> None:
+def test_a_look_at_a_client_that_is_known_lists_no_processes() -> None:
     machine = Machine(OLD, process(1, ["init"]))
     machine.look()
     machine.files.break_at("/proc", "must not be listed")
-    machine.files.break_at("/proc/net/route", "must not be read")
     assert machine.look(after=PERIOD) == []
 
 
