@@ -83,6 +83,7 @@ def test_a_careless_handler_is_found_out() -> None:
     assert PROTECTED["password"] not in json.dumps(report.document(), ensure_ascii=False)
 
 
+@pytest.mark.slow
 def test_a_handler_that_kills_the_agent_is_found_out() -> None:
     report = lived("harmful", {"harm": "kill"}, patience=10.0)
     assert "tame" in report.violated, told(report)

@@ -104,6 +104,7 @@ def test_a_server_that_is_no_wire_server_is_not_believed(tmp_path: Path, more: s
         assert set(told) == {"/?comp=versions"}, "something was told to a server that did not prove itself"
 
 
+@pytest.mark.slow
 def test_a_wire_server_that_moves_is_followed_without_a_restart(tmp_path: Path) -> None:
     with fabric.provisioned(tmp_path) as lab:
         fabric.await_success(lab, "one", fabric.publish(lab))

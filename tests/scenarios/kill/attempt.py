@@ -17,6 +17,7 @@ from fabriclab.journal.journal import Journal
 from fabriclab.scenario.document import Scenario
 from fabriclab.scenario.lab import Lab, opened
 from fabriclab.scenario.service import Service
+from scenarios.extensions.stage import aggregate
 
 HERE = Path(__file__).parent
 TRACE = "/run/kill-trace"
@@ -71,11 +72,11 @@ def serve_until(lab: Lab, point: str) -> bool:
 
 
 def serve(lab: Lab) -> None:
-    """Starts the agent and lets it live until it has reported Ready and its first status, then ends it in peace."""
+    """Starts the agent and lets it live until it has reported Ready and done its first goal state, then ends it in peace."""
     seen = lab.journal.last
     lab.service.start()
-    heard = lab.journal.wait(lambda entry: entry.kind in ("status", "agent-ended"), PATIENCE, seen)
-    assert heard is not None and heard.kind == "status", f"no status was uploaded: {heard}\n{said(lab)}"
+    heard = lab.journal.wait(lambda entry: entry.kind == "agent-ended" or bool(aggregate(entry)), PATIENCE, seen)
+    assert heard is not None and heard.kind == "status", f"no goal state was done: {heard}\n{said(lab)}"
     owed = lab.guest.upper / "var/lib/waagent/ready_unsent"
     end = time.monotonic() + PATIENCE
     while owed.exists() and time.monotonic() < end:
