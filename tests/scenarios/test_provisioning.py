@@ -52,11 +52,11 @@ health = "Ready"
 @pytest.mark.parametrize(
     ("crypt_id", "length", "hashed"),
     [
-        ("1", 4, r"\$1\$[A-Za-z0-9]{4}\$"),
+        pytest.param("1", 4, r"\$1\$[A-Za-z0-9]{4}\$", marks=pytest.mark.slow),
         ("2a", 10, r"\$2a\$10\$[./A-Za-z0-9]{53}:"),
-        ("5", 10, r"\$5\$[A-Za-z0-9]{10}\$"),
+        pytest.param("5", 10, r"\$5\$[A-Za-z0-9]{10}\$", marks=pytest.mark.slow),
         ("6", 16, r"\$6\$[A-Za-z0-9]{16}\$"),
-        ("6", 99, r"\$6\$[A-Za-z0-9]{16}\$"),
+        pytest.param("6", 99, r"\$6\$[A-Za-z0-9]{16}\$", marks=pytest.mark.slow),
     ],
 )
 def test_a_password_is_hashed_as_the_configuration_says_and_lets_its_user_in(
@@ -81,8 +81,8 @@ by = "password"
     ("kind", "made"),
     [
         ("rsa", ("rsa",)),
-        ("ecdsa", ("ecdsa",)),
-        ("ed25519", ("ed25519",)),
+        pytest.param("ecdsa", ("ecdsa",), marks=pytest.mark.slow),
+        pytest.param("ed25519", ("ed25519",), marks=pytest.mark.slow),
         ("auto", ("ecdsa", "ed25519", "rsa")),
     ],
 )
