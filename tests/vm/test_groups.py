@@ -43,7 +43,7 @@ def test_version_two_holds_the_agent_and_the_collector_down(tmp_path: Path) -> N
         assert do(lab, f"cat {place}/cpu.max") == "5000 100000\n"
         assert do(lab, f"cat {place}/memory.high") == f"{170 * 1024 * 1024}\n"
         assert "waagent" in do(lab, f"tr '\\0' ' ' </proc/$(head -n 1 {place}/cgroup.procs)/cmdline")
-        do(lab, "systemctl set-property --runtime collect-logs.scope CPUQuota=")
+        do(lab, "systemctl set-property --runtime collect-logs.scope CPUQuota=100%")  # without any the controller would go
         vm_labs.await_entry(lab, lambda entry: entry.kind == hearing.LOGS, "a bundle")
 
         do(lab, f"setsid sleep 600 >/dev/null 2>&1 & echo $! >{OWN}/cgroup.procs")
