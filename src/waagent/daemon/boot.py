@@ -21,7 +21,6 @@ from waagent.model.ovf import OvfEnvironment
 from waagent.provision import cloudinit, ending, marker, pool
 from waagent.provision import run as provisioning
 from waagent.provision.cloudinit import Choice, Owner
-from waagent.provision.deprovision import changed_id_plan
 from waagent.provision.marker import Verdict
 from waagent.provision.run import Document
 from waagent.system.apply import apply
@@ -121,6 +120,8 @@ class Boot:
         if found.verdict is Verdict.CHANGED:
             agent.system.log.warning("the VM id has changed: the image was not generalized before it was copied")
             self._tell(self._operation("Provision", False, "the VM id has changed"))
+            from waagent.provision.deprovision import changed_id_plan  # hardly ever needed, and no small part
+
             names = agent.system.files.names(agent.paths.lib)
             apply(agent.system, changed_id_plan(agent.guest, agent.paths, names))
         provisioning.mark(agent.system, agent.guest, agent.paths, found.current)

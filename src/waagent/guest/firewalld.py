@@ -6,7 +6,6 @@ program only, with the daemon or without it. As a tool of its own it is the last
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass
 
@@ -65,7 +64,7 @@ def runs(system: System) -> bool:
 def permanent(system: System, wanted: Wanted) -> Seen:
     """Our rules among those that firewalld sets at each start."""
     content = (system.files.read_if_there(DIRECT, 4 * 1024 * 1024) or b"").decode("utf-8", "replace")
-    return parse(tuple(html.unescape(text) for text in _PASSTHROUGH.findall(content)), wanted)
+    return parse(tuple(_unescaped(text) for text in _PASSTHROUGH.findall(content)), wanted)
 
 
 def keep(wanted: Wanted, seen: Seen) -> Plan:
@@ -113,8 +112,14 @@ def _shapes(wanted: Wanted) -> tuple[str, ...]:
 
 def _shape(line: str) -> str:
     """A rule with neither the way it is put in nor the order of its spelling: an old version inserted one of them."""
-    words = html.unescape(line).split()
+    words = _unescaped(line).split()
     return " ".join(word for word in words if word not in ("-A", "-I", "-w"))
+
+
+def _unescaped(text: str) -> str:
+    import html  # half a megabyte of names of characters, which nearly no machine needs
+
+    return html.unescape(text)
 
 
 def _run(prefix: tuple[str, ...], rule: str, why: str) -> Run:
