@@ -1,5 +1,7 @@
 """What the agent's package puts where (guest.md 10): one list, from which a lab guest is laid and the Debian package is built.
 
+It is that of the agent's own room `install`, so that a package and an install from source cannot differ.
+
 Standard library only. Odd: places are written below /usr, never through the links /lib and /sbin of a merged system: a
 directory `lib` in a layer would hide them. Documentation and manual pages are Debian's business (deb/debian), not in the list.
 """
@@ -13,7 +15,6 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
 MODULES = "usr/lib/python3/dist-packages"
-SERVICE = "walinuxagent.service"
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,15 @@ class Packaged:
 
 
 def data() -> Iterator[Packaged]:
-    """All but the Python package."""
-    here = PROJECT / "packaging"
-    yield Packaged("usr/sbin/waagent", (here / "bin/waagent").read_bytes(), 0o755)
-    yield Packaged("etc/waagent.conf", configuration().encode())
-    yield Packaged("etc/logrotate.d/waagent.logrotate", (here / "logrotate/waagent.logrotate").read_bytes())
-    yield Packaged(f"usr/lib/systemd/system/{SERVICE}", (here / "systemd" / SERVICE).read_bytes())
-    # tools and people of other distributions say `systemctl restart waagent`
-    yield Packaged("usr/lib/systemd/system/waagent.service", target=SERVICE)
-    for rules in sorted((here / "udev").glob("*.rules")):
-        yield Packaged(f"usr/lib/udev/rules.d/{rules.name}", rules.read_bytes())
+    """All but the Python package: what the agent itself lays on Debian (`waagent -register-service`), below /usr."""
+    sys.path.insert(0, str(PROJECT / "src"))
+    try:
+        from waagent.guest.families.debian import DEBIAN
+        from waagent.install.placement import place
+    finally:
+        sys.path.pop(0)
+    for file in place(DEBIAN, systemd=True, merged=True).files:
+        yield Packaged(file.path.lstrip("/"), file.content.encode(), file.mode, file.target)
 
 
 def modules() -> Iterator[Packaged]:
@@ -45,13 +45,3 @@ def modules() -> Iterator[Packaged]:
     for path in sorted((source / "waagent").rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
             yield Packaged(f"{MODULES}/{path.relative_to(source)}", path.read_bytes())
-
-
-def configuration() -> str:
-    """The packaged waagent.conf, from the agent's own table of settings."""
-    sys.path.insert(0, str(PROJECT / "src"))
-    try:
-        from waagent.config.render import sample
-    finally:
-        sys.path.pop(0)
-    return sample()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from waagent.config.sections import Config
 from waagent.config.settings import BY_KEY, DEAD_KEYS, EFFECTIVE_GOAL_STATE_PERIOD, MANUAL, ROWS, Kind, Row, Setting
 
@@ -30,10 +32,14 @@ def show(config: Config) -> str:
     return "".join(f"{line}\n" for line in sorted(lines, key=lambda line: line.partition(" = ")[0].encode()))
 
 
-def sample() -> str:
-    """The packaged waagent.conf. Comments are on lines of their own: other readers of the file know no others."""
-    rows = sorted((row for row in ROWS if row.sample is not None), key=lambda row: row.key.encode())
-    return _HEADER + "".join(f"\n{_comment(row.meaning)}{row.key}={row.sample}\n" for row in rows)
+def sample(values: Mapping[str, str] | None = None) -> str:
+    """The packaged waagent.conf. Comments are on lines of their own: other readers of the file know no others.
+
+    ``values`` are those of one system's own, by key; they take the place of the usual ones.
+    """
+    own = values or {}
+    rows = sorted((row for row in ROWS if row.sample is not None or row.key in own), key=lambda row: row.key.encode())
+    return _HEADER + "".join(f"\n{_comment(row.meaning)}{row.key}={own.get(row.key, row.sample)}\n" for row in rows)
 
 
 def docs() -> str:
