@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from waagent import __version__
-from waagent.cli.legacy import FLAGS, VERBS
+from waagent.cli.legacy import FLAGS, OPTIONS, VERBS
 
 FILES = (
     ("/etc/waagent.conf", "settings; waagent -show-configuration prints what is in effect"),
@@ -34,6 +34,7 @@ def page() -> str:
         *_list((f"-{verb.word}", verb.meaning + ("" if verb.available else " (not available yet)")) for verb in VERBS),
         ".SH FLAGS",
         *_list((f"-{word}", meaning) for word, meaning in FLAGS.items()),
+        *_list((f"--{name}=VALUE", meaning) for name, meaning in OPTIONS.items()),
         *_list([("-configuration-path:FILE", "use another file of settings than /etc/waagent.conf")]),
         ".SH FILES",
         *_list(FILES),

@@ -11,7 +11,6 @@ from scenarios import labs
 
 pytestmark = [*labs.in_a_guest, pytest.mark.xdist_group("verbs")]
 
-LATER = ["-register-service", "-install", "-setup", "-uninstall"]
 NEED_ROOT = [
     *("-daemon", "-start", "-run-exthandlers", "-provision", "-deprovision", "-deprovision+user", "-serialconsole"),
     *("-collect-logs", "-setup-firewall=168.63.129.16"),
@@ -102,13 +101,6 @@ def test_an_unknown_word_is_a_usage_error_that_names_it(lab: Lab, word: str) -> 
     assert (done.status, done.output) == (2, "")
     assert f"waagent: unknown argument: {word}" in done.errors
     assert "usage: waagent" in done.errors
-
-
-@pytest.mark.parametrize("word", LATER)
-def test_a_word_that_is_not_available_yet_says_so(lab: Lab, word: str) -> None:
-    done = labs.agent(lab, word)
-    assert (done.status, done.output) == (2, "")
-    assert done.errors == f"waagent: {word.partition('=')[0]} is not available yet\n"
 
 
 @pytest.mark.parametrize("word", NEED_ROOT)

@@ -13,7 +13,7 @@ from waagent.cli.log import AgentLog
 from waagent.config import parse as configuration
 from waagent.config.paths import Paths
 from waagent.config.sections import Config
-from waagent.model.failure import Failure
+from waagent.model.failure import Failure, SystemFailure
 from waagent.report.telemetry import Machine, os_version_text
 from waagent.system.port import System
 from waagent.system.real import console
@@ -41,9 +41,13 @@ def build(
     ending: Ending,
     log: Callable[[RealFiles, RealClock], AgentLog],
     environment: Mapping[str, str] | None = None,
+    files: RealFiles | None = None,
 ) -> System:
-    """The door to this machine, as the configuration wants it; ``environment`` is for the commands that it runs."""
-    files, clock = RealFiles(ending=ending, hostile=(config.lib.dir,)), RealClock(ending)
+    """The door to this machine, as the configuration wants it; ``environment`` is for the commands that it runs.
+
+    ``files`` are those of another tree than the machine's own.
+    """
+    files, clock = files or RealFiles(ending=ending, hostile=(config.lib.dir,)), RealClock(ending)
     http = RealHttp(f"WALinuxAgent/{__version__}", proxy_host=config.http_proxy.host, proxy_port=config.http_proxy.port)
     return System(files, RealCommands(exports=environment), http, clock, RealSockets(ending), log(files, clock))
 
@@ -112,6 +116,44 @@ def serialconsole(invocation: Invocation, door: Door = open_door) -> int:
         undo="undo" in invocation.flags,
         dry_run="dry-run" in invocation.flags,
     )
+
+
+def register_service(invocation: Invocation, door: Door = open_door) -> int:
+    """``-register-service`` and its old spellings. No configuration is read: it may be what is laid."""
+    from waagent.cli import register as verb
+    from waagent.guest import detect
+    from waagent.guest.profile import Identity
+
+    dry_run = "dry-run" in invocation.flags
+    destination, name = invocation.option("destdir"), invocation.option("lnx-distro")
+    if name and destination is None:
+        raise SystemFailure("--lnx-distro is for another system than this one: it needs --destdir")
+    files = None
+    if destination:
+        os.makedirs(destination, exist_ok=True)  # noqa: PTH103
+        files = RealFiles(root=os.path.abspath(destination))  # noqa: PTH100
+    system = door(build(Config(), Ending(), lambda files, clock: AgentLog(files, clock, None), files=files))
+    kernel = os.uname()
+    if destination:
+        guest = detect.detect(RealFiles(), kernel.sysname, kernel.release)
+        if name:
+            version, full_name = invocation.option("lnx-distro-version"), invocation.option("lnx-distro-fullname")
+            guest = detect.choose(Identity(name.lower(), version or "", "", full_name or ""), systemd=True)
+        return verb.stage(system, guest, dry_run=dry_run)
+    guest = detect.detect(system.files, kernel.sysname, kernel.release)
+    python = sys.executable or "/usr/bin/python3"
+    return verb.register(system, guest, python, force="force" in invocation.flags, dry_run=dry_run)
+
+
+def unregister_service(invocation: Invocation, door: Door = open_door) -> int:
+    """``-unregister-service``, ``-uninstall``."""
+    from waagent.cli import register as verb
+    from waagent.guest import detect
+
+    system = door(build(Config(), Ending(), lambda files, clock: AgentLog(files, clock, None)))
+    kernel = os.uname()
+    guest = detect.detect(system.files, kernel.sysname, kernel.release)
+    return verb.unregister(system, guest, sys.executable or "/usr/bin/python3", dry_run="dry-run" in invocation.flags)
 
 
 def collect_logs(invocation: Invocation) -> int:
@@ -257,6 +299,11 @@ VERBS: dict[str, Callable[[Invocation], int]] = {
     "start": start,
     "deprovision": deprovision,
     "deprovision+user": deprovision,
+    "register-service": register_service,
+    "install": register_service,
+    "setup": register_service,
+    "unregister-service": unregister_service,
+    "uninstall": unregister_service,
     "serialconsole": serialconsole,
     "collect-logs": collect_logs,
     "setup-firewall": setup_firewall,

@@ -46,3 +46,18 @@ def test_the_help_text_lists_every_verb_and_flag() -> None:
     assert text.startswith("\nusage: waagent")
     for word in [verb.word for verb in legacy.VERBS] + list(legacy.FLAGS):
         assert f"-{word}" in text
+
+
+@pytest.mark.parametrize("words", [["--destdir=/tmp/x"], ["--destdir", "/tmp/x"], ["-destdir:/tmp/x"]])
+def test_a_packager_says_where_the_files_go(words: list[str]) -> None:
+    invocation = legacy.parse(["-register-service", *words, "--lnx-distro=rhel", "--lnx-distro-version=9.4"])
+    assert invocation.verb.word == "register-service"
+    assert invocation.option("destdir") == "/tmp/x"
+    assert (invocation.option("lnx-distro"), invocation.option("lnx-distro-version")) == ("rhel", "9.4")
+    assert invocation.option("lnx-distro-fullname") is None
+
+
+@pytest.mark.parametrize("words", [["--destdir"], ["--destdir="]])
+def test_an_option_without_its_value_is_refused(words: list[str]) -> None:
+    with pytest.raises(legacy.UsageError, match="--destdir needs a value"):
+        legacy.parse(["-register-service", *words])
