@@ -56,7 +56,7 @@ def link(target: str) -> bytes:
 def modules_missing(system: System, python: str) -> str:
     """Why ``python`` cannot run the agent once it is a service, with nothing of the caller's environment; empty if it can."""
     try:
-        done = system.commands.run((python, "-c", "import waagent.cli.main"), ok=None, directory="/")
+        done = system.commands.run((python, "-B", "-c", "import waagent.cli.main"), ok=None, directory="/")
     except CommandFailure as failure:
         return failure.reason
     return "" if done.exit_code == 0 else (done.stderr.strip().splitlines() or [f"exit status {done.exit_code}"])[-1]

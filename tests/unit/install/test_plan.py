@@ -45,7 +45,7 @@ def machine(name: str) -> tuple[Guest, bool]:
 
 def ready(files: dict[str, str] | None = None, *, active: bool = False) -> tuple[System, ScriptedCommands]:
     commands = ScriptedCommands(["systemctl", "/usr/bin/python3", *observe.NEEDED])
-    commands.on("/usr/bin/python3", "-c", ...)
+    commands.on("/usr/bin/python3", "-B", ...)
     commands.on("systemctl", "status", ..., exit_code=0 if active else 3)
     for word in ("enable", "disable", "stop", "start", "daemon-reload"):
         commands.on("systemctl", word, ...)
