@@ -4,9 +4,12 @@ import json
 import re
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+
+from fabriclab.cli.main import main
 
 from .conftest import PATIENCE, picture
 
@@ -53,6 +56,33 @@ def test_a_person_publishes_an_extension_and_watches_it_succeed(page: Page) -> N
     expect(row.locator("pre.output")).not_to_be_empty()
     assert "not-to-be-seen" not in page.content()
     picture(page, "extension")
+
+
+def test_the_next_sequence_keeps_what_is_protected(page: Page) -> None:
+    form = page.locator("#publish")
+    form.locator("[name=name]").fill("Lab.Again")
+    form.locator("[name=protected]").fill('{"secret": "not-to-be-seen"}')
+    form.get_by_role("button", name="Publish extension").click()
+    row = page.locator("tr[data-extension='Lab.Again/']")
+    expect(row).to_contain_text("protected settings: read")
+    row.get_by_role("button", name="Next sequence").click()
+    expect(row.locator("td").nth(6)).to_have_text("1")
+    expect(row).to_contain_text("protected settings: read")
+
+
+def test_a_handler_of_ones_own_is_published_and_the_agents_log_is_read(page: Page, tmp_path: Path) -> None:
+    place = tmp_path / "mine"
+    assert main(["ext", "samples", "good", "--write", str(place)]) == 0
+    form = page.locator("#publish")
+    form.locator("[name=name]").fill("Lab.Mine")
+    form.locator("[name=own]").fill(str(place))
+    form.get_by_role("button", name="Publish extension").click()
+    expect(page.locator("tr[data-extension='Lab.Mine/']")).to_contain_text("success")
+    form.locator("[name=own]").fill(str(tmp_path / "none"))
+    form.get_by_role("button", name="Publish extension").click()
+    expect(page.locator("#said.shown")).to_contain_text("is no directory with a HandlerManifest.json")
+    page.get_by_role("tab", name="Agent's log").click()
+    expect(page.locator("#said-by-agent")).to_contain_text("Lab.Mine")
 
 
 def test_a_person_injects_a_storm_and_watches_the_recovery(page: Page) -> None:

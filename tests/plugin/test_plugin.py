@@ -96,3 +96,23 @@ def test_nothing_of_the_lab_is_loaded_for_tests_that_do_not_name_it(tmp_path: Pa
     text = "import sys\n\ndef test_it():\n    assert 'fabriclab.scenario' not in sys.modules\n"
     done = run(tmp_path, text)
     assert done.returncode == 0, done.stdout
+
+
+def test_a_misspelt_wish_is_told_at_once_and_a_failure_with_the_newest_status(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        """
+import pytest
+
+
+def test_wishes(fabric):
+    with pytest.raises(ValueError, match="sucess.* is none of"):
+        fabric.publish("good", wait="sucess")
+    assert fabric.status("Lab.Good") is None
+    with pytest.raises(ValueError, match="No.Such: no such extension is wanted"):
+        fabric.remove("No.Such")
+    with pytest.raises(AssertionError, match="The newest status of Lab.Failing: .*exit code"):
+        fabric.publish("failing", wait="success", within=15)
+""",
+    )
+    assert done.returncode == 0, done.stdout

@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from fabriclab.cli.shell import named
 from fabriclab.guests import presence
 from fabriclab.guests.namespace import PLACES
 from fabriclab.scenario import schema, table
@@ -56,11 +57,12 @@ def do(verb: str | None, keys: list[str], file: Path | None, wanted: int | None)
 def document(verb: str, keys: list[str]) -> dict[str, Any]:
     """The step's table. Of `publish` the keys are those of the one extension. Raises ValueError for what is no KEY=VALUE."""
     given: dict[str, Any] = {}
+    kinds = _kinds(verb)
     for pair in keys:
         key, found, text = pair.partition("=")
         if not found or not key:
             raise ValueError(f"{pair}: not KEY=VALUE")
-        given[key] = _value(text)
+        given[key] = _value(text, kinds.get(key, ""))
     if verb == "publish" and "extension" not in given:
         outside = {key: given.pop(key) for key in _OF_PUBLISH if key in given}
         return {"do": verb, **outside, "extension": [given]}
@@ -87,7 +89,7 @@ def find(wanted: int | None) -> str:
     if not notes:
         raise Unreachable("The lab that runs now serves no page: only one of `fabriclab up` can be acted on.")
     if len(notes) > 1:
-        raise Unreachable(f"Several labs run; choose one with --lab: {', '.join(map(str, notes))}.")
+        raise Unreachable(f"Several labs run; choose one with --lab: {', '.join(map(named, notes))}.")
     return str(next(iter(notes.values()))["address"])
 
 
@@ -108,11 +110,20 @@ def _from_file(file: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _value(text: str) -> Any:
+def _kinds(verb: str) -> dict[str, str]:
+    about = schema.verbs().get(verb, {"keys": []})
+    return {key["name"]: key["kind"] for key in about.get("extension", []) + about["keys"]}
+
+
+def _value(text: str, kind: str) -> Any:
+    """JSON, else text. Where the key wants text, `version=2.10` is no number, and `command=true` no truth."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except ValueError:
         return text
+    if kind == "text or false" and value is False:
+        return value
+    return text if kind.startswith("text") and not isinstance(value, str) else value
 
 
 def _ask(address: str, document: dict[str, Any]) -> tuple[int, dict[str, Any]]:

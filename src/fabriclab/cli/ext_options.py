@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from fabriclab.cli.arguments import new_file
+
 ABOUT = """\
 For authors of VM extensions. A handler is judged in a guest on an emulated Azure fabric, by an agent that does not know
 it is watched: no subscription, no VM, half a minute.
@@ -55,7 +57,7 @@ def add(verbs: Any) -> None:
     _add_run(words)
     check = _verb(words, "lint", "judge a package without running it", LINT)
     check.add_argument("handler", metavar="DIR|ZIP", help="the handler's directory, its zip, or the name of a sample")
-    check.add_argument("--json", type=Path, metavar="FILE", help="write the findings there")
+    check.add_argument("--json", type=new_file, metavar="FILE", help="write the findings there")
     check.set_defaults(do=_lint)
     listed = _verb(words, "samples", "list the sample handlers, or write one to begin from", "Handlers that come with the lab.")
     listed.add_argument("name", nargs="?", metavar="SAMPLE", help="write this one into a directory")
@@ -100,7 +102,7 @@ def _add_run(words: Any) -> None:
         help="give up on a command or a status after this (default: the contract's 300 to 900 s)",
     )
     run.add_argument("--agent", default="ours", help="ours, debian, a directory or an adapter's TOML file (default: ours)")
-    run.add_argument("--json", type=Path, metavar="FILE", help="write the report and the journal there")
+    run.add_argument("--json", type=new_file, metavar="FILE", help="write the report and the journal there")
     run.add_argument("--keep", action="store_true", help="keep what the guest wrote and the journal, and say where")
     run.set_defaults(do=_run, boots=True)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fabriclab.cli import ext_options
+from fabriclab.cli.arguments import new_file
 from fabriclab.guests import rootless
 from fabriclab.guests.adapter import Adapter, BadAdapter
 from fabriclab.guests.namespace import NamespaceUnavailable
@@ -44,13 +45,13 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("scenario", help="a name from `fabriclab scenarios`, or a TOML file")
     run.add_argument("--agent", default="ours", help="ours, debian, a directory or an adapter's TOML file (default: ours)")
     _choose_guest(run)
-    run.add_argument("--json", type=Path, metavar="FILE", help="write the result, the timeline and the journal there")
+    run.add_argument("--json", type=new_file, metavar="FILE", help="write the result, the timeline and the journal there")
     run.add_argument("--keep", action="store_true", help="keep what the guest wrote and the journal, and say where")
     run.add_argument("--count", type=_from(1, int), metavar="N", help="so many guests at a time (default: the scenario's)")
     run.add_argument(
         "--seed", type=int, metavar="N", help="add random faults, the same for the same seed; shrink them when it fails"
     )
-    run.add_argument("--faults", type=_from(1, int), default=6, metavar="N", help="how many with --seed (default: 6)")
+    run.add_argument("--faults", type=_from(1, int), metavar="N", help="how many with --seed (default: 6)")
     run.set_defaults(do=_run, boots=True)
 
     up = verbs.add_parser("up", help="a fabric and a guest until Ctrl-C")
@@ -75,7 +76,9 @@ def parser() -> argparse.ArgumentParser:
     shell = verbs.add_parser("shell", help="a shell inside a running lab")
     shell.add_argument("where", nargs="?", default="guest", choices=["guest", "fabric"])
     shell.add_argument("--lab", type=int, metavar="PID", help="which lab, when several run")
-    shell.add_argument("command", nargs="*", metavar="COMMAND", help="instead of a shell")
+    shell.add_argument(
+        "command", nargs=argparse.REMAINDER, metavar="COMMAND", help="instead of a shell, with options of its own"
+    )
     shell.set_defaults(do=_shell)
 
     compare = verbs.add_parser("compare", help="two agents through one scenario, and what differs")
@@ -83,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("second", metavar="B", help="the other one")
     compare.add_argument("scenario", help="as for run")
     _choose_guest(compare)
-    compare.add_argument("--json", type=Path, metavar="FILE", help="write both results and what differs there")
+    compare.add_argument("--json", type=new_file, metavar="FILE", help="write both results and what differs there")
     compare.set_defaults(do=_compare, boots=True)
 
     replay = verbs.add_parser("replay", help="a recorded run once more, event by event")
@@ -107,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--publish", type=_from(1, int), default=8, metavar="N", help="goal states per run (default: 8)")
     bench.add_argument("--boots", type=_from(1, int), default=4, metavar="N", help="first boots per run (default: 4)")
     bench.add_argument("--seed", type=int, default=1, help="of the moments at which they are published (default: 1)")
-    bench.add_argument("--json", type=Path, metavar="FILE", help="write every measured value there")
+    bench.add_argument("--json", type=new_file, metavar="FILE", help="write every measured value there")
     bench.set_defaults(do=_bench, boots=True)
 
     ext_options.add(verbs)
@@ -120,6 +123,8 @@ def parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     from fabriclab.cli.run import run
 
+    if options.faults is not None and options.seed is None:
+        return refuse("--faults: says how many faults --seed adds; without --seed there are none", 2)
     used = _adapter(options, options.agent)
     return run(
         options.scenario, used, options.json, keep=options.keep, seed=options.seed, faults=options.faults, count=options.count

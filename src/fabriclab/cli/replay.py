@@ -51,9 +51,11 @@ def read(path: Path) -> tuple[Entry, ...]:
     """Of `run --keep` the journal.jsonl, or its directory; of `run --json` the file. Raises OSError, BadJournal."""
     if path.is_dir():
         path = path / "journal.jsonl"
-    with path.open(encoding="utf-8") as file:
-        is_result = file.readline().strip() == "{"
-    if not is_result:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        first = file.readline().strip()
+    if first != "{":
+        if first and not first.startswith("{"):
+            raise BadJournal(f"{path}: neither a journal nor the result of a run")
         return journal.read(path)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))

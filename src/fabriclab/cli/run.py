@@ -16,6 +16,7 @@ from fabriclab.journal import lines
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario import document, execution, fleet, storms
 from fabriclab.scenario.document import Scenario
+from fabriclab.scenario.table import BadScenario
 
 
 def run(
@@ -25,7 +26,7 @@ def run(
     *,
     keep: bool,
     seed: int | None = None,
-    faults: int = storms.COUNT,
+    faults: int | None = None,
     count: int | None = None,
 ) -> int:
     """Runs it and tells what happened; 0 when everything expected held. `output`: a file for the result as JSON.
@@ -35,15 +36,21 @@ def run(
     """
     plain = document.find(scenario)
     document.demand_expectations(plain)
-    tables = [] if seed is None else storms.faults(seed, faults)
+    tables = [] if seed is None else storms.faults(seed, faults or storms.COUNT)
     wanted = storms.under(plain, tables)
+    guests = count or wanted.count
+    if keep and guests > 1:
+        raise BadScenario(f"{scenario}: --keep: only a run of one guest is kept, and these are {guests}")
     console = terminal()
     if tables:
         console.print(Text(f"seed {seed}:{storms.text(tables)}"), soft_wrap=True)
     if wanted.about:
         console.print(f"[bold]{wanted.name}[/bold]: {wanted.about}", soft_wrap=True)
-    if (count or wanted.count) > 1:
-        return _several(console, wanted, used, output, count or wanted.count)
+    if guests > 1:
+        status = _several(console, wanted, used, output, guests)
+        if status and tables:
+            console.print("Which of the faults matter is sought with one guest only: leave --count out.")
+        return status
     journal = Journal()
     with Live(console) as live:
         live.wait_for(f"making the lab for agent {used.name}")

@@ -32,8 +32,18 @@ def choose(labs: tuple[Lab, ...], wanted: int | None, where: str) -> int | Path 
     if not fitting:
         return "No lab runs now: start one with `fabriclab up`." if wanted is None else f"No lab has the process id {wanted}."
     if len(fitting) > 1:
-        return f"Several labs run; choose one with --lab: {', '.join(str(lab.lab) for lab in fitting)}."
+        return f"Several labs run; choose one with --lab: {', '.join(named(lab.lab) for lab in fitting)}."
     if where == "guest" and (door := vm_shell.door(fitting[0].fabric)) is not None:
         return door
     process = fitting[0].guest if where == "guest" else fitting[0].fabric
     return process if process is not None else "The lab's guest is not running at this moment."
+
+
+def named(lab: int, proc: Path = Path("/proc")) -> str:
+    """The lab's process id, and the command line that made it where that can be seen."""
+    try:
+        words = (proc / str(lab) / "cmdline").read_text(errors="replace").rstrip("\0").split("\0")
+    except OSError:
+        return str(lab)
+    at = next((at for at, word in enumerate(words) if Path(word).name in ("fabriclab", "fabriclab.cli.main")), None)
+    return f"{lab} ({' '.join(words[at + 1 :])})" if at is not None and words[at + 1 :] else str(lab)

@@ -1,6 +1,8 @@
 """`fabriclab up`: a fabric and a guest until Ctrl-C, with a page to watch and to act on."""
 
 import os
+import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +26,9 @@ NO_AGENT = "none"
 def up(name: str, used: Adapter, *, starts_agent: bool, page: int | None = 0) -> int:
     """`page`: the port of the page, 0 for any that is free, None for no page."""
     scenario = until_the_end(document.find(name))
+    if page and (reason := taken(page)) is not None:
+        print(f"fabriclab: --page {page}: {reason}", file=sys.stderr)
+        return 2
     if not starts_agent:
         scenario = replace(scenario, starts_agent=False)
     console = terminal()
@@ -70,6 +75,15 @@ def _page(lab: Lab, runner: Runner, port: int | None) -> Iterator[str | None]:
     finally:
         server.stop()
         room.stop()
+
+
+def taken(port: int) -> str | None:
+    """Why the page could not be at this port: asked before a lab is made for it."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except (OSError, OverflowError) as problem:
+        return os.strerror(problem.errno) if isinstance(problem, OSError) and problem.errno else str(problem)
+    return None
 
 
 def until_the_end(scenario: Scenario) -> Scenario:

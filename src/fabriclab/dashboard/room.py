@@ -21,6 +21,7 @@ from fabriclab.scenario.runner import Runner
 from fabriclab.world.values import World
 
 OUTPUT = 16384  # bytes of a command log
+LOG = 65536  # bytes of the agent's
 
 
 class Room:
@@ -118,7 +119,14 @@ class Room:
         """The end of an extension's command log in the guest."""
         if not all(part.isalnum() or part in "._-" for part in name):
             return ""
-        script = f"tail -c {OUTPUT} /var/log/azure/{name}/CommandExecution.log 2>/dev/null"
+        return self._end_of(f"/var/log/azure/{name}/CommandExecution.log", OUTPUT)
+
+    def log(self) -> str:
+        """The end of the agent's log in the guest."""
+        return self._end_of("/var/log/waagent.log", LOG)
+
+    def _end_of(self, path: str, size: int) -> str:
+        script = f"tail -c {size} {path} 2>/dev/null"
         try:
             return redact.text(self.lab.guest.shell(script).output)
         except (ControlError, GuestTimeout) as problem:

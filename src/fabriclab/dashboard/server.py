@@ -82,6 +82,7 @@ class Server:
             Route("/documents", self._documents),
             Route("/tree", self._tree),
             Route("/output/{name}", self._output),
+            Route("/log", self._log),
             Route("/offers", self._offers),
             Route("/do", self._do, methods=["POST"]),
             Route("/want", self._want, methods=["POST"]),
@@ -117,6 +118,9 @@ class Server:
 
     async def _output(self, request: Request) -> Response:
         return PlainTextResponse(await _aside(self._room.output, request.path_params["name"]))
+
+    async def _log(self, request: Request) -> Response:
+        return PlainTextResponse(await _aside(self._room.log))
 
     async def _do(self, request: Request) -> Response:
         document = await _body(request)

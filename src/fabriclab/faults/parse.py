@@ -42,7 +42,7 @@ class _Table:
     where: str
 
     def refuse(self, key: str, reason: str) -> BadFault:
-        return BadFault(f"{self.where}.{key}: {reason}")
+        return BadFault(f"{self.where}.{key}: {reason}" if self.where else f"{key}: {reason}")
 
     def text(self, key: str, default: str | None = None) -> str | None:
         value = self.values.pop(key, default)

@@ -17,13 +17,14 @@ from fabriclab.journal.journal import Journal
 from fabriclab.judge import handler as handlers
 from fabriclab.samples import package
 from fabriclab.scenario import document, hearing, schema, steps
+from fabriclab.scenario.expectations import EXTENSION_STATES
 from fabriclab.scenario.expected import Handler
 from fabriclab.scenario.lab import Lab, opened
 from fabriclab.scenario.runner import Runner
 from fabriclab.scenario.step import Publish, Source, Wanted
 from fabriclab.scenario.table import Table
 from fabriclab.scenario.timeline import Timeline
-from fabriclab.world.events import Channel, UninstallExtension
+from fabriclab.world.events import Channel
 from fabriclab.world.extension import Extension, Settings
 from fabriclab.world.values import World
 
@@ -65,6 +66,8 @@ class Fabric:
         Name and version come from its manifest unless they are given; the sequence number is the next one unless it is. With
         `wait`, comes back when the extension reports that status for these settings. Raises BadHandler, AssertionError.
         """
+        if wait is not None:
+            _demand(wait)
         found = handlers.load(str(package), name, version)
         number = self._next(found.name) if sequence is None else sequence
         settings = (Settings(number, public, protected),)
@@ -75,8 +78,8 @@ class Fabric:
         return found.name
 
     def remove(self, name: str) -> None:
-        """Asks for the extension's removal; `wait_until_gone` waits for it."""
-        self.apply(UninstallExtension(name))
+        """Asks for the extension's removal; `wait_until_gone` waits for it. Raises ValueError when it is not wanted."""
+        self.do("remove", extension=name)
 
     def apply(self, *events: Any) -> World:
         """Events of the world (fabriclab.world.events), all at once."""
@@ -90,12 +93,24 @@ class Fabric:
         self, name: str, status: str = "success", *, sequence: int | None = None, within: float = PATIENCE
     ) -> Mapping[str, Any]:
         """The first status blob's part of the extension that says `status` (for these settings). Raises AssertionError."""
+        _demand(status)
         what = Handler(name, extension=status, sequence=sequence)
-        entry = self.wait(
-            lambda one: hearing.hear(what, [one]).held is True, f"{name} reports {status}", within=within, after=0
-        )
+        try:
+            entry = self.wait(
+                lambda one: hearing.hear(what, [one]).held is True, f"{name} reports {status}", within=within, after=0
+            )
+        except AssertionError as problem:
+            raise AssertionError(f"{problem}\n{self._last_word(name)}") from None
         blob = entry.facts["document"]
         return next(part for part in hearing.handlers(blob) if part.get("handlerName") == name)
+
+    def _last_word(self, name: str) -> str:
+        """The newest status with its whole message: the timeline shortens it, and a failed command's output is in it."""
+        found = self.status(name)
+        if found is None:
+            return f"No status speaks of {name}."
+        words = filter(None, (hearing.message(found), hearing.message(hearing.settings_status(found))))
+        return "\n".join((f"The newest status of {name}: {hearing.handler_text(found)}", *words))
 
     def wait_until_gone(self, name: str, within: float = PATIENCE) -> None:
         """Until a status blob no longer mentions the extension. Raises AssertionError."""
@@ -217,3 +232,9 @@ def _source(place: str) -> Source:
 def samples() -> tuple[str, ...]:
     """The handlers that come with the lab."""
     return package.names()
+
+
+def _demand(status: str) -> None:
+    """A misspelt status would be waited for in vain."""
+    if status not in EXTENSION_STATES:
+        raise ValueError(f'"{status}" is none of {", ".join(EXTENSION_STATES)}')

@@ -39,6 +39,8 @@ class VmSettings(str, Enum):
 
 
 class Imds(str, Enum):
+    """How the metadata service answers (9)."""
+
     NORMAL = "normal"
     NOT_FOUND = "404"
     GONE = "410"

@@ -35,7 +35,9 @@ function submitted(id, work) {
 }
 
 submitted("publish", (form) => {
-  const extension = { sample: form.get("sample"), name: form.get("name"), version: form.get("version"), sequence: Number(next.get(form.get("name")) ?? 0) };
+  const own = form.get("own").trim();
+  const source = !own ? { sample: form.get("sample") } : own.endsWith(".zip") ? { package: own } : { directory: own };
+  const extension = { ...source, name: form.get("name"), version: form.get("version"), sequence: Number(next.get(form.get("name")) ?? 0) };
   for (const key of ["public", "protected"]) {
     const value = parsed(form.get(key), `${key} settings`, undefined);
     if (value !== undefined) extension[key] = value;
@@ -92,6 +94,13 @@ async function compare() {
 }
 $("compare").addEventListener("click", compare);
 $("tab-tree").addEventListener("opened", compare);
+
+async function log() {
+  $("said-by-agent").textContent = (await get("log")) || "(nothing)";
+  $("said-by-agent").scrollTop = $("said-by-agent").scrollHeight;
+}
+$("again").addEventListener("click", log);
+$("tab-log").addEventListener("opened", log);
 
 get("offers").then((offers) => {
   tables = offers.faults;

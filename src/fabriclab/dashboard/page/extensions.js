@@ -1,9 +1,16 @@
 // What is wanted and what is reported, side by side.
 
 import { fill, h, pill, seconds } from "./dom.js";
-import { act, get } from "./lab.js";
+import { act, get, want } from "./lab.js";
 
 const opened = new Set();
+let wants = [];
+
+// The same settings, the protected ones included, under the next sequence number.
+function again(name, instance) {
+  const next = (part) => ((part.name ?? "") === instance ? { ...part, sequence: (part.sequence ?? 0) + 1 } : part);
+  return want(wants.map((one) => (one.name === name ? { ...one, settings: (one.settings ?? []).map(next) } : one)), "wire");
+}
 
 function row(name, instance, wanted, said) {
   const key = `${name}/${instance}`;
@@ -14,7 +21,7 @@ function row(name, instance, wanted, said) {
     h("button", { type: "button", onclick: async (event) => { event.target.nextElementSibling.textContent = (await get(`output/${encodeURIComponent(name)}`)) || "(nothing)"; } }, "Output of its commands"),
     h("pre", { tabindex: 0, class: "output" }));
   const buttons = wanted ? [
-    h("button", { type: "button", onclick: () => act({ do: "change-settings", name, instance, public: settings?.public ?? {} }) }, "Next sequence"),
+    h("button", { type: "button", onclick: () => again(name, instance), title: "The same settings once more, under the next sequence number" }, "Next sequence"),
     wanted.state === "uninstall" ? "" : h("button", { type: "button", onclick: () => act({ do: "remove", extension: name }) }, "Remove"),
     h("button", { type: "button", onclick: () => act({ do: "forget-extension", name }) }, "Forget")] : [];
   return h("tr", { "data-extension": key },
@@ -30,6 +37,7 @@ function row(name, instance, wanted, said) {
 let before = "";
 
 export function extensions(state) {
+  wants = state.wanted;
   const rows = new Map();
   for (const one of state.wanted) {
     const names = one.multi_config ? one.settings.map((part) => part.name ?? "") : [""];

@@ -11,6 +11,8 @@ from fabriclab.journal.entry import Exchange
 from fabriclab.journal.journal import Journal
 from fabriclab.journal.lines import BadJournal
 
+OTHER = "neither a journal nor the result of a run"
+
 
 @pytest.fixture
 def journal() -> Journal:
@@ -50,7 +52,7 @@ def test_one_entry_is_shown_whole(tmp_path: Path, journal: Journal, capsys: pyte
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("{}\n", "number: missing"), ("nonsense\n", ":1: "), ('{\n"a": 1}\n', "neither a journal nor the result of a run")],
+    [("{}\n", "number: missing"), ("nonsense\n", OTHER), ('{\n"a": 1}\n', OTHER)],
 )
 def test_what_is_no_journal_is_named(tmp_path: Path, content: str, said: str) -> None:
     path = tmp_path / "bad.json"

@@ -1,5 +1,6 @@
 """cli: what a wrong scenario, agent or file gives on the command line, before anything is started."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,36 @@ def test_a_scenario_that_expects_nothing_is_not_run(tmp_path: Path, capsys: pyte
 def test_an_unknown_agent_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "first-boot", "--agent", "theirs"]) == 2
     assert "theirs: no such agent" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "verb", [["run", "first-boot"], ["compare", "ours", "debian", "x"], ["ext", "lint", "good"], ["bench"]]
+)
+def test_a_result_that_could_not_be_written_is_refused_before_the_run(
+    verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path, reason in ((tmp_path / "no" / "x.json", "there is no directory"), (tmp_path, "is a directory")):
+        with pytest.raises(SystemExit) as ended:
+            main([*verb, "--json", str(path)])
+        assert ended.value.code == 2
+        assert reason in capsys.readouterr().err
+
+
+def test_a_number_of_faults_without_a_seed_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "first-boot", "--faults", "3"]) == 2
+    assert "without --seed" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_named_before_a_lab_is_made(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["up", "first-boot", "--page", str(port)]) == 2
+    assert capsys.readouterr() == ("", f"fabriclab: --page {port}: Address already in use\n")
+
+
+def test_keep_is_refused_where_nothing_would_be_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "first-boot", "--keep", "--count", "2"]) == 2
+    assert "first-boot: --keep: only a run of one guest is kept" in capsys.readouterr().err
 
 
 def test_the_scenarios_are_listed_with_what_they_are_about(capsys: pytest.CaptureFixture[str]) -> None:

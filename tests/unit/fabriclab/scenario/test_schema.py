@@ -27,7 +27,7 @@ def test_the_list_for_people_names_each_verb_once() -> None:
 
 
 def test_the_keys_of_a_command_line_are_json_or_text() -> None:
-    assert document("run", ["command=true", "status=3"]) == {"do": "run", "command": True, "status": 3}
+    assert document("run", ["command=true", "status=3"]) == {"do": "run", "command": "true", "status": 3}
     assert document("rename", ["vm_name=web-2"]) == {"do": "rename", "vm_name": "web-2"}
 
 
