@@ -190,7 +190,7 @@ def test_an_interpreter_that_does_not_find_the_agent_is_said_before_anything_is_
     system, _ = ready()
     commands = ScriptedCommands(["/usr/bin/python3"])
     commands.on(
-        "/usr/bin/python3", "-c", ..., exit_code=1, stderr="Traceback\nModuleNotFoundError: No module named 'waagent'\n"
+        "/usr/bin/python3", "-B", ..., exit_code=1, stderr="Traceback\nModuleNotFoundError: No module named 'waagent'\n"
     )
     broken = fake_system(files=system.files, commands=commands)
     with pytest.raises(SystemFailure, match="No module named 'waagent'") as caught:
