@@ -77,7 +77,8 @@ def boot(image: Image, line: str) -> list[str]:
     """Straight into the image's kernel; a disk with a boot loader of its own has none."""
     if image.base is None:
         return []
-    return ["-kernel", str(image.kernel), "-initrd", str(image.initial), "-append", line]
+    initial = [] if "root=/dev/nvme" in line else ["-initrd", str(image.initial)]  # NVMe is built into the kernel
+    return ["-kernel", str(image.kernel), *initial, "-append", line]
 
 
 def sockets(monitor: int, port: int, shell: str, console: str) -> list[str]:

@@ -27,7 +27,10 @@ def test_the_processor_is_emulated_unless_asked_otherwise() -> None:
     assert "kvm" in qemu.arguments(Hardware(accelerator="kvm"))
 
 
-def test_the_root_on_nvme_needs_no_initial_file_system() -> None:
+def test_the_root_on_nvme_needs_no_initial_file_system(tmp_path: Path) -> None:
+    image = vm_image.Image(tmp_path, base=tmp_path)
+    assert "-initrd" not in qemu.boot(image, qemu.kernel_line(Hardware(root=qemu.NVME)))
+    assert "-initrd" in qemu.boot(image, qemu.kernel_line(Hardware()))
     assert "root=/dev/nvme0n1" in qemu.kernel_line(Hardware(root=qemu.NVME), ("lab.gate",))
     assert qemu.kernel_line(Hardware(), ("lab.gate",)).endswith(" lab.generation=1 lab.gate")
 
