@@ -30,7 +30,8 @@ def commands(options):
     """What is called, in its order."""
     pip = [sys.executable, "-m", "pip", "install"]
     pip += ["--force-reinstall"] if options.force else []
-    pip += ["--root", options.root] if options.root else []
+    # without --ignore-installed pip would take the same package out of the Python that stages it
+    pip += ["--ignore-installed", "--no-deps", "--root", options.root] if options.root else []
     pip += ["--prefix", options.prefix] if options.prefix else []
     called = [[*pip, HERE]]
     if options.skip_data_files:

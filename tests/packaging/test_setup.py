@@ -34,7 +34,7 @@ def called(*arguments: str) -> list[str]:
         (
             "--root /tmp/x --lnx-distro=rhel --lnx-distro-version=9.4",
             [
-                "PYTHON -m pip install --root /tmp/x HERE",
+                "PYTHON -m pip install --ignore-installed --no-deps --root /tmp/x HERE",
                 "PYTHON -c CODE -register-service --destdir=/tmp/x --lnx-distro=rhel --lnx-distro-version=9.4",
             ],
         ),
