@@ -23,7 +23,7 @@ HERE = Path(__file__).parent / "provisioning"
 PLAYED = (
     *("key-by-certificate", "key-pair", "custom-data", "custom-data-kept", "existing-user", "system-user-refused"),
     *("system-user-allowed", "several-drives", "mounted-medium", "provisioning-off", "agent-disabled"),
-    *("no-guest-agent", "root-password", "sshd-match-blocks", "kvp-report", "pool-running"),
+    *("no-guest-agent", "root-password", "sshd-match-blocks", "kvp-report", "pool-running", "ready-not-taken"),
 )
 WAITED = ("not-azure", "very-late-medium", "late-medium", "pool-savable", "pool-os-disk")
 """Those that take long because the agent waits: for a medium, for a platform."""

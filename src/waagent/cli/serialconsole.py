@@ -18,9 +18,7 @@ from waagent.system.port import System
 UNDO = "waagent -serialconsole -undo"
 
 
-def run(
-    system: System, guest: Guest, machine: str, *, undo: bool, dry_run: bool, say: Callable[[str], object] = print
-) -> int:
+def run(system: System, guest: Guest, machine: str, *, undo: bool, dry_run: bool, say: Callable[[str], object] = print) -> int:
     """The whole verb. Errors: ``SystemFailure``, of the step that failed; what was done before it stays."""
     actions = prepare(system, guest, serial_console(machine), undo=undo)
     if not actions:

@@ -229,8 +229,10 @@ def _agent(invocation: Invocation, course: Course, prefix: str, door: Door) -> i
     from waagent.daemon import supervise
     from waagent.daemon.agent import Agent
     from waagent.guest import detect
+    from waagent.system.real.memory import share_one_heap
     from waagent.system.real.notify import notify
 
+    share_one_heap()
     config, remarks, _ = load(invocation)
     paths = Paths.of(config)
     ending = Ending()

@@ -91,7 +91,11 @@ class Daemon:
             agent, lambda tag, documents: history.archive(agent.system, agent.paths, tag, documents), self._outbox.tell
         )
         self._reports = Reports(
-            agent, self._search, lambda work: self.scheduler.errand("health", work), before=self._write_pool
+            agent,
+            self._search,
+            lambda work: self.scheduler.errand("health", work),
+            before=self._write_pool,
+            untaken=self._report_again,
         )
         self._environment = Environment(agent, self.scheduler, self._outbox.tell)
         self._serving: Serving | None = None
@@ -140,6 +144,10 @@ class Daemon:
     def _write_pool(self, health: HealthReport) -> None:
         agent = self._agent
         kvp.write(agent.system, health, agent_version=agent.version, vm_id=marker.platform_id(agent.system, agent.guest))
+
+    def _report_again(self) -> None:
+        reports = self._reports
+        self.scheduler.add(Duty("report", "health", reports.again, reports.again_in, reports.again_in()))
 
     # -- the boot lane
 

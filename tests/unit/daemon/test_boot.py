@@ -249,6 +249,41 @@ def test_a_ready_is_owed_until_the_fabric_took_it() -> None:
     assert wire.taken == [("Ready", "known identity")]
 
 
+def test_a_report_that_was_not_taken_is_said_again_until_it_is() -> None:
+    wire = Wire(StatusFailure(410, "gone"), StatusFailure(410, "gone"), HttpFailure("timeout", "no answer"))
+    said, _, _ = reports(wire)
+    assert said.again_in() > 3600
+    said.owe()
+    said.say(READY)
+    assert (wire.taken, said.again_in()) == ([], 5.0)
+    said.again()
+    assert (wire.taken, said.again_in()) == ([], 10.0)
+    said.again()
+    assert wire.taken == [("Ready", "known identity")]
+    assert not said.is_owed() and said.again_in() > 3600
+    said.again()
+    assert len(wire.taken) == 1
+
+
+def test_a_newer_report_takes_the_place_of_one_that_was_not_taken() -> None:
+    wire = Wire(HttpFailure("timeout", "no answer"))
+    said, _, _ = reports(wire)
+    said.say(STARTING)
+    said.say(READY)
+    said.again()
+    assert wire.taken == [("Ready", "known identity")]
+
+
+def test_a_report_that_is_never_taken_is_tried_once_a_minute_in_the_end() -> None:
+    said, _, _ = reports(Wire(*(HttpFailure("timeout", "no answer") for _ in range(99))))
+    said.say(READY)
+    waits = []
+    for _ in range(6):
+        waits.append(said.again_in())
+        said.again()
+    assert waits == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0]
+
+
 def test_who_waits_for_a_report_learns_of_its_failure() -> None:
     said, _, _ = reports(Wire(HttpFailure("timeout", "no answer")))
     with pytest.raises(HttpFailure):

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from waagent.system.port import Request, Response
 from waagent.system.real.http import UrllibHttp
-from waagent.system.real.plain import PlainHttp
+from waagent.system.real.plain import PlainHttp, split
 from waagent.system.real.proxy import choose
 
 
@@ -47,7 +46,7 @@ class RealHttp:
         if not request.proxied:
             return True
         try:
-            host = urlsplit(request.url).hostname or ""
+            host, _, _ = split(request.url)
         except ValueError:
             return True  # an address that is none: the plain client says so
         return choose("http", host, self._proxy, self._environment) is None

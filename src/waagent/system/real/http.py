@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
-from urllib.parse import urlsplit
 
 from waagent.model.failure import HttpFailure
 from waagent.model.secret import redact
@@ -67,6 +66,8 @@ class UrllibHttp:
 
         proxy = None
         if request.proxied:
+            from urllib.parse import urlsplit
+
             parts = urlsplit(request.url)
             proxy = choose(parts.scheme.lower(), parts.hostname or "", self._proxy, self._environment)
         with self._lock:
