@@ -49,17 +49,17 @@ setup-vm: setup ## install what virtual machines need besides (QEMU, as root)
 	@bash packaging/setup-debian.sh vm
 
 test-vm: setup-vm ## the tests in a virtual machine: a real kernel, real disks, real boots; about a quarter of an hour
-	@$(BIN)/python -m pytest -q -m vm tests/vm
+	@$(call tried,-m vm tests/vm,-m vm tests/vm)
 
 check: setup ## ruff, mypy --strict and the layer rules
-	@$(BIN)/ruff check src tests packaging fuzz
-	@$(BIN)/ruff format --check --quiet src tests packaging fuzz
+	@$(BIN)/ruff check src tests packaging fuzz setup.py
+	@$(BIN)/ruff format --check --quiet src tests packaging fuzz setup.py
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 
 format: setup ## let ruff put every file in order
-	@$(BIN)/ruff check --fix src tests packaging fuzz
-	@$(BIN)/ruff format src tests packaging fuzz
+	@$(BIN)/ruff check --fix src tests packaging fuzz setup.py
+	@$(BIN)/ruff format src tests packaging fuzz setup.py
 
 fuzz: SECONDS := 300
 fuzz: setup ## each parser of outside bytes for SECONDS=300: no crash, 1 s, 64 MiB
