@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fabriclab.guests import adapter, assemble
+from fabriclab.guests import adapter, assemble, qemu, vm_disk
 from fabriclab.guests.machine import Seat
 from fabriclab.guests.root import RootUnavailable
 from fabriclab.guests.sandbox import Disk
+from fabriclab.guests.vm_machine import CONSOLE, VmMachine
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario.lab import Lab, opened
 from fabriclab.scenario.runner import Runner
@@ -35,8 +36,26 @@ GRUB = """
 starts_agent = false
 
 [machine]
-packages = ["grub-common", "grub2-common"]
+packages = ["grub-common", "grub2-common", "grub-pc-bin"]
 """
+DEFAULTS = """
+GRUB_TIMEOUT=0
+GRUB_TERMINAL=console
+GRUB_CMDLINE_LINUX_DEFAULT=""
+"""
+BOOT_DISK = """set -e
+mkdir -p /boot/grub/i386-pc
+cp /usr/lib/grub/i386-pc/*.mod /usr/lib/grub/i386-pc/*.lst /boot/grub/i386-pc
+cat >/tmp/core.cfg <<'CORE'
+search --no-floppy --set=root --file /boot/grub/grub.cfg
+set prefix=($root)/boot/grub
+configfile $prefix/grub.cfg
+CORE
+modules="biosdisk part_msdos ext2 search search_fs_file configfile normal linux"
+grub-mkimage -O i386-pc -c /tmp/core.cfg -p /boot/grub -o /tmp/core.img $modules
+cat /usr/lib/grub/i386-pc/boot.img /tmp/core.img >/tmp/boot.raw
+"""
+"""A disk that starts GRUB, which looks for its menu on the other disks; where its sectors are is what boot.img expects."""
 SEEN = "grep -H . /sys/block/sd*/device/timeout"
 LINES = r"grep -E '^\s*linux\s' /boot/grub/grub.cfg"
 ADDED = "console=ttyS0 earlyprintk=ttyS0"
@@ -69,6 +88,61 @@ def test_a_real_grub_takes_the_serial_console_and_gives_it_back(tmp_path: Path) 
             given_and_taken_back(lab)
     except RootUnavailable as problem:
         pytest.skip(f"no image with GRUB: {problem}")
+
+
+def test_the_kernels_first_words_reach_the_serial_port_through_a_real_grub(tmp_path: Path) -> None:
+    try:
+        with vm_labs.begun(tmp_path, GRUB, assemble.on_vm(adapter.find("ours"))) as lab:
+            lab.guest.run(["tee", "/etc/default/grub"], given=DEFAULTS.encode())
+            do(lab, f"{BOOT_DISK}\nupdate-grub")
+            before = copied(lab, "before")
+            do(lab, f"{' '.join(labs.AGENT)} -serialconsole")
+            after = copied(lab, "after")
+            lab.guest.stop()
+            assert "Linux version" not in booted_by_grub(lab, before, 40.0)
+            said = booted_by_grub(lab, after, vm_labs.PATIENCE)
+            assert "Linux version" in said
+            assert re.search(rf"command line: .*{ADDED}", said)
+    except RootUnavailable as problem:
+        pytest.skip(f"no image with GRUB: {problem}")
+
+
+def copied(lab: Lab, name: str) -> str:
+    """The disk as it is now, and beside it one that starts GRUB; the name of their place."""
+    guest, space = vm_labs.machine(lab), lab.guest.namespace
+    content = guest.read("/tmp/boot.raw")
+    assert content is not None
+    place = space.work / name
+    place.mkdir()
+    with open(place / "boot.raw", "wb") as file:
+        file.write(content)
+        file.truncate(1 << 20)
+    do(lab, "sync")
+    guest.pause()
+    try:
+        copy = f"{space.place}/{name}/system.qcow2"
+        vm_disk.do(space, "qemu-img", "convert", "-q", "-U", "-O", "qcow2", guest.system_disk, copy)
+    finally:
+        guest.pause(over=True)
+    return name
+
+
+def booted_by_grub(lab: Lab, name: str, patience: float) -> str:
+    """What a machine says on its serial line that GRUB boots from this copy. What its kernel finds there is of no account: the
+    words are said before."""
+    guest, space = vm_labs.machine(lab), lab.guest.namespace
+    loader = f"driver=raw,node-name=loader,file.driver=file,file.filename={space.place}/{name}/boot.raw"
+    arguments = [
+        *(*qemu.arguments(guest.hardware), *qemu.disk(guest.hardware, f"{space.place}/{name}/system.qcow2")),
+        *("-blockdev", loader, "-device", "ide-hd,bus=ide.0,drive=loader,bootindex=0"),
+    ]
+    running = VmMachine(space, name, arguments)
+    try:
+        return labs.settled(
+            lambda: (space.work / name / CONSOLE).read_text(errors="replace"), lambda said: "command line:" in said, patience
+        )
+    finally:
+        running.end()
 
 
 def given_and_taken_back(lab: Lab) -> None:

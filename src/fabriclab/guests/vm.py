@@ -76,6 +76,11 @@ class VmGuest:
         return self.files / "agent"
 
     @property
+    def system_disk(self) -> str:
+        """The file of the disk as the namespaces see it: a qcow2 image that is the running machine's alone."""
+        return self._disk(self._layers)
+
+    @property
     def process(self) -> int:
         """QEMU's, as this machine numbers it: what runs in the guest has no number here."""
         return self._machine.number
