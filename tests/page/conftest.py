@@ -25,7 +25,9 @@ def address() -> Iterator[str]:
         pytest.skip("a sandbox guest with drives needs root")
     command = [sys.executable, "-m", "fabriclab.cli.main", "up", "first-boot"]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT / "src"), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=PROJECT) as lab:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment, cwd=PROJECT, preexec_fn=heed_interrupts
+    ) as lab:
         assert lab.stdout is not None
         found = None
         for line in lab.stdout:
@@ -37,6 +39,11 @@ def address() -> Iterator[str]:
         lab.send_signal(signal.SIGINT)
         lab.stdout.read()
     assert lab.returncode == 0
+
+
+def heed_interrupts() -> None:
+    """A shell starts what it puts into the background deaf to Ctrl-C, and tests with it; a person's terminal does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
