@@ -48,8 +48,9 @@ test-page: setup ## the page of a lab in a real browser (installs chromium as ro
 setup-vm: setup ## install what virtual machines need besides (QEMU, as root)
 	@bash packaging/setup-debian.sh vm
 
-test-vm: setup-vm ## the tests in a virtual machine: a real kernel, real disks, real boots; about a quarter of an hour
-	@$(call tried,-m vm tests/vm,-m vm tests/vm)
+test-vm: VM := tests/vm
+test-vm: setup-vm ## the tests in virtual machines: a real kernel, real disks, real boots; half an hour (VM=tests/vm/test_acceptance.py: one)
+	@$(call tried,-m vm $(VM),-m vm $(VM))
 
 check: setup ## ruff, mypy --strict and the layer rules
 	@$(BIN)/ruff check src tests packaging fuzz setup.py
