@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-PROJECT = Path(__file__).resolve().parents[2]
-PICTURES = PROJECT / "build" / "page"
+from scenarios import labs
+
+PICTURES = labs.PROJECT / "build" / "page"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE = 60_000  # milliseconds
 
@@ -24,9 +24,8 @@ def address() -> Iterator[str]:
     if os.geteuid() != 0:
         pytest.skip("a sandbox guest with drives needs root")
     command = [sys.executable, "-m", "fabriclab.cli.main", "up", "first-boot"]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "src"), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment, cwd=PROJECT, preexec_fn=heed_interrupts
+        command, stdout=subprocess.PIPE, text=True, env=labs.environment(), cwd=labs.PROJECT, preexec_fn=labs.heed_interrupts
     ) as lab:
         assert lab.stdout is not None
         found = None
@@ -39,11 +38,6 @@ def address() -> Iterator[str]:
         lab.send_signal(signal.SIGINT)
         lab.stdout.read()
     assert lab.returncode == 0
-
-
-def heed_interrupts() -> None:
-    """A shell starts what it puts into the background deaf to Ctrl-C, and tests with it; a person's terminal does not."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ sleeps for what the journal or the guest can tell.
 """
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -157,3 +158,8 @@ def settled(look: Callable[[], T], fits: Callable[[T], bool], patience: float = 
 def environment() -> dict[str, str]:
     """For a `fabriclab` in a process of its own: the source tree's, its lines at once."""
     return {**os.environ, "PYTHONPATH": str(PROJECT / "src"), "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def heed_interrupts() -> None:
+    """A shell starts what it puts into the background deaf to Ctrl-C, and tests with it; a person's terminal does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -33,6 +33,19 @@ on_systemd = [
     pytest.mark.skipif(not cgroups.hierarchies(), reason="this machine gives nobody control groups to write to"),
 ]
 
+IMAGE = """
+starts_agent = false
+[machine]
+hostname = "image"
+"""
+OVF = """
+[ovf]
+hostname = "web-1"
+username = "kofi"
+ssh_keys = ["generated"]
+"""
+"""A machine that is being made into an image, and the disc of the one that is made of it."""
+
 SCENARIO = """
 [configuration]
 "Provisioning.SshHostKeyPairType" = "ed25519"

@@ -104,13 +104,8 @@ def start(place: Path, *options: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         env={**labs.environment(), "TMPDIR": str(place / "tmp")},
-        preexec_fn=heed_interrupts,
+        preexec_fn=labs.heed_interrupts,
     )
-
-
-def heed_interrupts() -> None:
-    """A shell starts what it puts into the background deaf to Ctrl-C, and tests with it; a person's terminal does not."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def read_until(running: subprocess.Popen[str], text: str) -> str:

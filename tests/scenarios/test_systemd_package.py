@@ -21,7 +21,7 @@ from fabriclab.journal.journal import Journal
 from fabriclab.scenario.lab import Lab, opened
 from fabriclab.scenario.runner import Runner
 from scenarios import labs, systemd_labs
-from scenarios.systemd_labs import UNIT, do, machine, show
+from scenarios.systemd_labs import IMAGE, OVF, UNIT, do, machine, show
 
 pytestmark = [
     *systemd_labs.on_systemd,
@@ -30,17 +30,6 @@ pytestmark = [
     pytest.mark.xdist_group("systemd-package"),
 ]
 
-IMAGE = """
-starts_agent = false
-[machine]
-hostname = "image"
-"""
-OVF = """
-[ovf]
-hostname = "web-1"
-username = "kofi"
-ssh_keys = ["generated"]
-"""
 NEWER = "99.0.0"
 QUIET = "export DEBIAN_FRONTEND=noninteractive;"
 

@@ -15,22 +15,11 @@ from fabriclab.journal.journal import Journal
 from fabriclab.scenario.lab import Lab, opened
 from fabriclab.scenario.runner import Runner
 from scenarios import labs, systemd_labs
-from scenarios.systemd_labs import do, machine, show
+from scenarios.systemd_labs import IMAGE, OVF, do, machine, show
 from waagent.install import templates
 
 pytestmark = [*systemd_labs.on_systemd, pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("systemd-source")]
 
-IMAGE = """
-starts_agent = false
-[machine]
-hostname = "image"
-"""
-OVF = """
-[ovf]
-hostname = "web-1"
-username = "kofi"
-ssh_keys = ["generated"]
-"""
 PROGRAM = "/usr/bin/python3 -B /srv/waagent"
 PASSED_OVER = ("/proc", "/run", "/tmp", "/var/tmp", "/var/log", "/var/lib/systemd")
 TREE = " ".join(

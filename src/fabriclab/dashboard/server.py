@@ -15,6 +15,7 @@ import secrets
 import socket
 import threading
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fabriclab.dashboard import metrics
 from fabriclab.dashboard.control import Refused
 from fabriclab.dashboard.room import Room
+from fabriclab.journal.entry import Entry
 
 PAGE = Path(__file__).parent / "page"
 LOOPBACK = "127.0.0.1"
-TURN = 0.25  # seconds between two looks for what is new
+REST = 0.25  # seconds between two messages at least, however much there is to say
 BEAT = 1.0  # seconds after which something is sent in any case
 ROWS = 500  # of the stream at once
 HEADERS = {
@@ -143,22 +145,32 @@ class Server:
 
     async def _events(self, after: int) -> AsyncIterator[str]:
         """Rows beyond `after`, samples, and the state when it has changed: as they come, at most four times a second."""
+        loop, stirred = asyncio.get_running_loop(), asyncio.Event()
+
+        def stir(entry: Entry) -> None:
+            with suppress(RuntimeError):  # the loop ends before the lab does
+                loop.call_soon_threadsafe(stirred.set)
+
+        leave = self._room.lab.journal.subscribe(stir)
         sampled, shown = -1.0, ""
-        while not self._server.should_exit:
-            rows = await _aside(self._room.rows, after, ROWS)
-            state = await _aside(self._room.state)
-            samples = self._room.vitals.samples(sampled)
-            after = max([after, *(one["number"] for one in rows)])
-            sampled = samples[-1]["since"] if samples else sampled
-            told: dict[str, Any] = {"now": state.pop("now"), "rows": rows, "samples": samples}
-            now = json.dumps(state)
-            if now != shown:
-                told["state"], shown = state, now
-            yield f"id: {after}\ndata: {json.dumps(told)}\n\n"
-            for _ in range(int(BEAT / TURN)):
-                await asyncio.sleep(TURN)
-                if self._room.picture.last > after or self._server.should_exit:
-                    break
+        try:
+            while not self._server.should_exit:
+                stirred.clear()
+                rows = await _aside(self._room.rows, after, ROWS)
+                state = await _aside(self._room.state)
+                samples = self._room.vitals.samples(sampled)
+                after = max([after, *(one["number"] for one in rows)])
+                sampled = samples[-1]["since"] if samples else sampled
+                told: dict[str, Any] = {"now": state.pop("now"), "rows": rows, "samples": samples}
+                now = json.dumps(state)
+                if now != shown:
+                    told["state"], shown = state, now
+                yield f"id: {after}\ndata: {json.dumps(told)}\n\n"
+                await asyncio.sleep(REST)
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(stirred.wait(), BEAT - REST)
+        finally:
+            leave()
 
 
 async def _aside(work: Any, *given: Any) -> Any:

@@ -15,7 +15,7 @@ from waagent.config.paths import Paths
 from waagent.config.sections import Config
 from waagent.model.failure import Failure, SystemFailure
 from waagent.report.telemetry import Machine, os_version_text
-from waagent.system.port import System
+from waagent.system.port import Files, System
 from waagent.system.real import console
 from waagent.system.real.clock import RealClock
 from waagent.system.real.commands import PATH, RealCommands
@@ -26,6 +26,7 @@ from waagent.system.real.sockets import RealSockets
 
 if TYPE_CHECKING:
     from waagent.daemon.supervise import Course
+    from waagent.guest.profile import Guest
 
 Door = Callable[[System], System]
 """Puts something between the agent and its machine: a test that counts what the agent does, and ends it there."""
@@ -81,16 +82,11 @@ def start(invocation: Invocation) -> int:
 def deprovision(invocation: Invocation, door: Door = open_door) -> int:
     """``-deprovision``, ``-deprovision+user``. The log is one of the things that go, so that only the terminal is told."""
     from waagent.cli import deprovision as verb
-    from waagent.guest import detect
 
-    config, remarks, _ = load(invocation)
-    system = door(build(config, Ending(), lambda files, clock: AgentLog(files, clock, None)))
-    for remark in remarks:
-        print(f"waagent: {remark}", file=sys.stderr)
-    kernel = os.uname()
+    config, system = _at_the_terminal(invocation, door)
     return verb.run(
         system,
-        detect.detect(system.files, kernel.sysname, kernel.release),
+        _this_guest(system.files),
         config,
         Paths.of(config),
         with_user=invocation.verb.word == "deprovision+user",
@@ -102,17 +98,12 @@ def deprovision(invocation: Invocation, door: Door = open_door) -> int:
 def serialconsole(invocation: Invocation, door: Door = open_door) -> int:
     """``-serialconsole``, and with ``-undo`` back again. Only the terminal is told: an image is being built."""
     from waagent.cli import serialconsole as verb
-    from waagent.guest import detect
 
-    config, remarks, _ = load(invocation)
-    system = door(build(config, Ending(), lambda files, clock: AgentLog(files, clock, None)))
-    for remark in remarks:
-        print(f"waagent: {remark}", file=sys.stderr)
-    kernel = os.uname()
+    _, system = _at_the_terminal(invocation, door)
     return verb.run(
         system,
-        detect.detect(system.files, kernel.sysname, kernel.release),
-        kernel.machine,
+        _this_guest(system.files),
+        os.uname().machine,
         undo="undo" in invocation.flags,
         dry_run="dry-run" in invocation.flags,
     )
@@ -121,8 +112,6 @@ def serialconsole(invocation: Invocation, door: Door = open_door) -> int:
 def register_service(invocation: Invocation, door: Door = open_door) -> int:
     """``-register-service`` and its old spellings. No configuration is read: it may be what is laid."""
     from waagent.cli import register as verb
-    from waagent.guest import detect
-    from waagent.guest.profile import Identity
 
     dry_run = "dry-run" in invocation.flags
     destination, name = invocation.option("destdir"), invocation.option("lnx-distro")
@@ -132,28 +121,25 @@ def register_service(invocation: Invocation, door: Door = open_door) -> int:
     if destination:
         os.makedirs(destination, exist_ok=True)  # noqa: PTH103
         files = RealFiles(root=os.path.abspath(destination))  # noqa: PTH100
-    system = door(build(Config(), Ending(), lambda files, clock: AgentLog(files, clock, None), files=files))
-    kernel = os.uname()
+    system = _without_a_log(Config(), door, files)
     if destination:
-        guest = detect.detect(RealFiles(), kernel.sysname, kernel.release)
+        guest = _this_guest(RealFiles())
         if name:
+            from waagent.guest import detect
+            from waagent.guest.profile import Identity
+
             version, full_name = invocation.option("lnx-distro-version"), invocation.option("lnx-distro-fullname")
             guest = detect.choose(Identity(name.lower(), version or "", "", full_name or ""), systemd=True)
         return verb.stage(system, guest, dry_run=dry_run)
-    guest = detect.detect(system.files, kernel.sysname, kernel.release)
-    python = sys.executable or "/usr/bin/python3"
-    return verb.register(system, guest, python, force="force" in invocation.flags, dry_run=dry_run)
+    return verb.register(system, _this_guest(system.files), _python(), force="force" in invocation.flags, dry_run=dry_run)
 
 
 def unregister_service(invocation: Invocation, door: Door = open_door) -> int:
     """``-unregister-service``, ``-uninstall``."""
     from waagent.cli import register as verb
-    from waagent.guest import detect
 
-    system = door(build(Config(), Ending(), lambda files, clock: AgentLog(files, clock, None)))
-    kernel = os.uname()
-    guest = detect.detect(system.files, kernel.sysname, kernel.release)
-    return verb.unregister(system, guest, sys.executable or "/usr/bin/python3", dry_run="dry-run" in invocation.flags)
+    system = _without_a_log(Config(), door)
+    return verb.unregister(system, _this_guest(system.files), _python(), dry_run="dry-run" in invocation.flags)
 
 
 def collect_logs(invocation: Invocation) -> int:
@@ -167,7 +153,6 @@ def collect_logs(invocation: Invocation) -> int:
 def setup_firewall(invocation: Invocation, door: Door = open_door) -> int:
     """``-setup-firewall=IP``: what the unit of the firewall runs at boot, before there is a network."""
     from waagent.duties import firewall
-    from waagent.guest import detect
 
     config, remarks, _ = load(invocation)
     if "if-enabled" in invocation.flags and not config.os.enable_firewall:
@@ -180,7 +165,7 @@ def setup_firewall(invocation: Invocation, door: Door = open_door) -> int:
             lambda files, clock: AgentLog(files, clock, paths.log, prefix="Firewall", verbose=config.logs.verbose),
         )
     )
-    guest = detect.detect(system.files, os.uname().sysname, os.uname().release)
+    guest = _this_guest(system.files)
     for remark in remarks:
         system.log.warning(remark)
     steps = firewall.Firewall(system, guest, paths, command(invocation))
@@ -196,7 +181,7 @@ def setup_firewall(invocation: Invocation, door: Door = open_door) -> int:
 
 def command(invocation: Invocation) -> tuple[str, ...]:
     """What starts this agent again: interpreter, program, and where its configuration is if that was said."""
-    program = (sys.executable or "/usr/bin/python3", os.path.abspath(sys.argv[0]))  # noqa: PTH100
+    program = (_python(), os.path.abspath(sys.argv[0]))  # noqa: PTH100
     path = invocation.configuration_path
     return (*program, f"-configuration-path:{path}") if path else program
 
@@ -228,7 +213,6 @@ def _agent(invocation: Invocation, course: Course, prefix: str, door: Door) -> i
     from waagent.cli.exports import exports
     from waagent.daemon import supervise
     from waagent.daemon.agent import Agent
-    from waagent.guest import detect
     from waagent.system.real.memory import share_one_heap
     from waagent.system.real.notify import notify
 
@@ -249,7 +233,7 @@ def _agent(invocation: Invocation, course: Course, prefix: str, door: Door) -> i
     def quiet() -> None:
         logs[0].console = None
 
-    guest = detect.detect(RealFiles(), os.uname().sysname, os.uname().release)
+    guest = _this_guest(RealFiles())
     os.environ.update(exports(config, guest, __version__, os.environ))
     system = door(build(config, ending, log, exports(config, guest, __version__, {"PATH": PATH})))
     for remark in remarks:
@@ -272,6 +256,29 @@ def _agent(invocation: Invocation, course: Course, prefix: str, door: Door) -> i
     # Lanes may still be inside a request or a command; what must be on disk is there, so nothing is waited for.
     sys.stdout.flush()
     os._exit(status)
+
+
+def _python() -> str:
+    return sys.executable or "/usr/bin/python3"
+
+
+def _at_the_terminal(invocation: Invocation, door: Door) -> tuple[Config, System]:
+    """For a verb that a person calls, and whose words go nowhere else."""
+    config, remarks, _ = load(invocation)
+    for remark in remarks:
+        print(f"waagent: {remark}", file=sys.stderr)
+    return config, _without_a_log(config, door)
+
+
+def _without_a_log(config: Config, door: Door, files: RealFiles | None = None) -> System:
+    return door(build(config, Ending(), lambda files, clock: AgentLog(files, clock, None), files=files))
+
+
+def _this_guest(files: Files) -> Guest:
+    from waagent.guest import detect
+
+    kernel = os.uname()
+    return detect.detect(files, kernel.sysname, kernel.release)
 
 
 def _machine(distribution: str, version: str, code_name: str) -> Machine:
