@@ -14,7 +14,7 @@ from waagent.install.placement import place
 from waagent.system.real.files import RealFiles
 
 ETC, LIB, USR = "/etc/udev/rules.d", "/lib/udev/rules.d", "/usr/lib/systemd/system"
-OLD = "/lib/systemd/system"
+OLD, OWN = "/lib/systemd/system", "/etc/systemd/system"
 CLEAR = "/usr/share/defaults/waagent/waagent.conf"
 LOG = "/etc/logrotate.d/waagent.logrotate"
 #          system                       program                     configuration              logrotate udev service's file
@@ -37,7 +37,22 @@ TABLE = {
     ("sles", "11.2"): ("/usr/sbin/waagent", "/etc/waagent.conf", LOG, ETC, "/etc/init.d/waagent"),
     ("sles", "15.6"): ("/usr/sbin/waagent", "/etc/waagent.conf", LOG, ETC, f"{USR}/waagent.service"),
     ("opensuse", "13.2"): ("/usr/sbin/waagent", "/etc/waagent.conf", LOG, ETC, f"{USR}/waagent.service"),
-    ("flatcar", "3815"): ("/usr/share/oem/bin/waagent", "/usr/share/oem/waagent.conf", LOG, ETC, f"{OLD}/waagent.service"),
+    # its /usr is read-only: the unit is the machine's
+    ("flatcar", "3815"): ("/usr/share/oem/bin/waagent", "/usr/share/oem/waagent.conf", LOG, ETC, f"{OWN}/waagent.service"),
+    ("coreos", "2512"): ("/usr/share/oem/bin/waagent", "/usr/share/oem/waagent.conf", LOG, ETC, f"{OWN}/waagent.service"),
+    ("rhel", "7.1"): ("/usr/sbin/waagent", "/etc/waagent.conf", LOG, ETC, "/etc/rc.d/init.d/waagent"),
+    ("kali", "2024.1"): ("/usr/sbin/waagent", "/etc/waagent.conf", LOG, LIB, f"{OLD}/waagent.service"),
+    ("devuan", "3"): ("/usr/sbin/waagent", "/etc/waagent.conf", LOG, LIB, "/etc/init.d/waagent"),
+    ("opensuse", "12.3"): ("/usr/sbin/waagent", "/etc/waagent.conf", LOG, ETC, "/etc/init.d/waagent"),
+    ("sle-micro", "5.5"): ("/usr/sbin/waagent", "/etc/waagent.conf", LOG, ETC, f"{USR}/waagent.service"),
+    ("sle_hpc", "15.5"): ("/usr/sbin/waagent", "/etc/waagent.conf", LOG, ETC, f"{USR}/waagent.service"),
+    ("iosxe", "csr1000v"): ("/usr/sbin/waagent", "/etc/waagent.conf", LOG, ETC, f"{USR}/waagent.service"),
+    ("mariner", "2.0"): ("/usr/bin/waagent", "/etc/waagent.conf", LOG, ETC, f"{USR}/waagent.service"),
+    ("almalinux", "9.4"): ("/usr/sbin/waagent", "/etc/waagent.conf", LOG, ETC, f"{USR}/waagent.service"),
+    ("rocky", "10"): ("/usr/sbin/waagent", "/etc/waagent.conf", LOG, ETC, f"{USR}/waagent.service"),
+    ("opensuse", "13.1"): ("/usr/sbin/waagent", "/etc/waagent.conf", LOG, ETC, "/etc/init.d/waagent"),
+    ("gentoo", ""): ("/usr/sbin/waagent", "/etc/waagent.conf", LOG, ETC, "/etc/rc.d/init.d/waagent"),
+    ("alpaquita", "23"): ("/usr/sbin/waagent", "/etc/waagent.conf", LOG, ETC, "/etc/init.d/waagent"),
     ("arch", ""): ("/usr/bin/waagent", "/etc/waagent.conf", "-", ETC, f"{USR}/waagent.service"),
     ("clear-linux-os", "1"): (
         "/usr/bin/waagent",
@@ -54,21 +69,62 @@ TABLE = {
     ("freebsd", "10.4"): ("/usr/local/sbin/waagent", "/usr/local/etc/waagent.conf", "-", "-", "/etc/rc.d/waagent"),
     ("openbsd", "7.4"): ("/usr/local/sbin/waagent", "/etc/waagent.conf", "-", "-", "/etc/rc.d/waagent"),
 }
-WITHOUT_SYSTEMD = {("debian", "7.11"), ("centos", "6.2"), ("oracle", "6.4"), ("sles", "11.2"), ("openwrt", "23.05")}
-SLICES = {("rhel", "9.4"), ("centos", "7"), ("ubuntu", "16.04"), ("ubuntu", "22.04"), ("chainguard", "1")}
+WITHOUT_SYSTEMD = {
+    *(("debian", "7.11"), ("centos", "6.2"), ("oracle", "6.4"), ("sles", "11.2"), ("openwrt", "23.05"), ("devuan", "3")),
+    *(("opensuse", "12.3"), ("opensuse", "13.1"), ("gentoo", "")),
+}
+REBUILDS = {("rhel", "9.4"), ("rhel", "7.1"), ("centos", "7"), ("oracle", "8"), ("almalinux", "9.4"), ("rocky", "10")}
+REBUILDS |= {("euleros", "2.0"), ("uos", "20")}
+SLICES = REBUILDS | {("ubuntu", "16.04"), ("ubuntu", "22.04"), ("chainguard", "1")}
+MANUAL = REBUILDS | {("centos", "6.2"), ("oracle", "6.4"), ("fedora", "40")}
+DEFAULTS = {("ubuntu", "12.04"), ("ubuntu", "14.04"), ("devuan", "5"), ("debian", "7.11"), ("devuan", "3")}
+LINKS = {
+    **{system: {"/usr/sbin/rcwaagent": "/etc/init.d/waagent"} for system in (("sles", "11.2"), ("opensuse", "12.3"))},
+    ("opensuse", "13.1"): {"/usr/sbin/rcwaagent": "/etc/init.d/waagent"},
+    **{
+        system: {f"{OLD}/waagent.service": "walinuxagent.service"}
+        for system in (("debian", "12"), ("ubuntu", "16.04"), ("ubuntu", "22.04"))
+    },
+}
 
 
 @pytest.mark.parametrize("system", sorted(TABLE), ids=" ".join)
 def test_each_file_is_where_the_specification_says(system: tuple[str, str]) -> None:
     program, configuration, logrotate, udev, service = TABLE[system]
-    paths = [file.path for file in place(choose(Identity(*system)), systemd=system not in WITHOUT_SYSTEMD).files]
+    found = place(choose(Identity(*system)), systemd=system not in WITHOUT_SYSTEMD, manual="page").files
+    paths = [file.path for file in found]
     assert [program, configuration] == paths[:2]
     assert [path for path in paths if "logrotate" in path] == ([] if logrotate == "-" else [logrotate])
     rules = ("66-azure-storage.rules", "99-azure-product-uuid.rules")
     assert [path for path in paths if "udev" in path] == ([] if udev == "-" else [f"{udev}/{name}" for name in rules])
     assert service in paths
-    others = [path for path in paths if path.endswith(".slice")]
-    assert bool(others) == (system in SLICES or system in {("oracle", "8"), ("euleros", "2.0"), ("uos", "20")})
+    directory = service.rpartition("/")[0] if service.endswith(".service") else USR
+    slices = (f"{directory}/azure.slice", f"{directory}/azure-vmextensions.slice")
+    assert [path for path in paths if path.endswith(".slice")] == (list(slices) if system in SLICES else [])
+    rest = {
+        "/usr/share/man/man1/waagent.1.gz": system in MANUAL,
+        "/etc/default/walinuxagent": system in DEFAULTS,
+        "/usr/share/oem/cloud-config.yml": system[0] in ("coreos", "flatcar"),
+        f"{USR}/waagent.service": service == f"{USR}/waagent.service" or system == ("rhel", "7.1"),
+        "/usr/lib/systemd/system-preset/90-waagent.preset": system[0] == "chainguard",
+    }
+    assert {path: path in paths for path in rest} == rest
+    assert {file.path: file.target for file in found if file.target} == LINKS.get(system, {})
+    programs = {program, *(path for path in paths if "/init.d/" in path)}
+    modes = {file.path: file.mode for file in found if not file.target}
+    assert {path for path, mode in modes.items() if mode == 0o755} == programs
+    assert {path for path, mode in modes.items() if mode == 0o555} == ({service} if system[0].endswith("bsd") else set())
+    known = {
+        program,
+        configuration,
+        service,
+        LOG,
+        *rest,
+        *slices,
+        *LINKS.get(system, {}),
+        *(f"{udev}/{name}" for name in rules),
+    }
+    assert set(paths) <= known
 
 
 @pytest.mark.parametrize("system", sorted(TABLE), ids=" ".join)

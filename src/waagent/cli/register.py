@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from waagent.cli import manual, traces
+from waagent.config.paths import Paths
 from waagent.guest.profile import Guest, filled
 from waagent.install import observe, plan
 from waagent.install.placement import place
@@ -21,7 +23,7 @@ Say = Callable[[str], object]
 
 def register(system: System, guest: Guest, python: str, *, force: bool, dry_run: bool, say: Say = print) -> int:
     """The whole verb. Errors: ``SystemFailure``, of the step that failed; every step may be done again."""
-    placement = place(guest, systemd=_has_systemd(system), python=python)
+    placement = place(guest, systemd=_has_systemd(system), python=python, manual=manual.page())
     why = observe.modules_missing(system, python)
     if why:
         raise SystemFailure(
@@ -41,11 +43,12 @@ def register(system: System, guest: Guest, python: str, *, force: bool, dry_run:
     return 0
 
 
-def unregister(system: System, guest: Guest, python: str, *, dry_run: bool, say: Say = print) -> int:
+def unregister(system: System, guest: Guest, python: str, paths: Paths, *, dry_run: bool, say: Say = print) -> int:
     """The whole verb. Errors as of ``register``."""
-    placement = place(guest, systemd=_has_systemd(system), python=python)
+    placement = place(guest, systemd=_has_systemd(system), python=python, manual=manual.page())
     facts = observe.observe(system, guest, placement)
-    if not _done(system, plan.unregister(guest, placement, facts), dry_run, say):
+    undone = traces.withdrawal(system, guest, paths)
+    if not _done(system, plan.unregister(guest, placement, facts, undone), dry_run, say):
         return 0
     say(f"The service {placement.service} is not started at boot any more.")
     stays = plan.left(placement, facts)
@@ -56,7 +59,7 @@ def unregister(system: System, guest: Guest, python: str, *, dry_run: bool, say:
 
 def stage(system: System, guest: Guest, *, dry_run: bool, say: Say = print) -> int:
     """``-register-service --destdir``: the files alone, into a tree that is not a running machine."""
-    placement = place(guest, systemd=True)
+    placement = place(guest, systemd=True, manual=manual.page())
     facts = observe.observe(system, guest, placement, inert=True)
     if _done(system, plan.stage(placement, facts), dry_run, say):
         say(f"{len(placement.files)} files for {guest.family} ({placement.init.value}); nothing was run.")

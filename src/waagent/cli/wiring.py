@@ -135,11 +135,13 @@ def register_service(invocation: Invocation, door: Door = open_door) -> int:
 
 
 def unregister_service(invocation: Invocation, door: Door = open_door) -> int:
-    """``-unregister-service``, ``-uninstall``."""
+    """``-unregister-service``, ``-uninstall``. The configuration says where the state is, if it is still there."""
     from waagent.cli import register as verb
 
-    system = _without_a_log(Config(), door)
-    return verb.unregister(system, _this_guest(system.files), _python(), dry_run="dry-run" in invocation.flags)
+    there = RealFiles().exists(configuration.locate(RealFiles(), invocation.configuration_path))
+    config = load(invocation)[0] if there else Config()
+    system, dry_run = _without_a_log(config, door), "dry-run" in invocation.flags
+    return verb.unregister(system, _this_guest(system.files), _python(), Paths.of(config), dry_run=dry_run)
 
 
 def collect_logs(invocation: Invocation) -> int:

@@ -7,7 +7,7 @@ kept beside the agent's state, the last copy of each. Odd: a link in the place o
 from __future__ import annotations
 
 from waagent.config.paths import Paths
-from waagent.system.action import Plan, Remove, WriteFile
+from waagent.system.action import Action, MakeDirectory, Plan, Remove, WriteFile
 from waagent.system.apply import apply
 from waagent.system.port import Kind, System
 
@@ -40,4 +40,17 @@ def plan(paths: Paths, found: tuple[tuple[str, int, bytes], ...]) -> Plan:
         name = path.rpartition("/")[2]
         steps.append(WriteFile(f"{paths.lib}/{name}", content, mode=mode, owner="root", why="keep a rule that is moved away"))
         steps.append(Remove(path, why="keep eth0 the name of the first network card"))
+    return tuple(steps)
+
+
+def restore(system: System, paths: Paths) -> Plan:
+    """What was moved away goes back to where nothing has taken its place; the copies are kept until then."""
+    steps: list[Action] = []
+    why = "put back a rule that was moved away"
+    for path in RULES:
+        kept = f"{paths.lib}/{path.rpartition('/')[2]}"
+        facts = system.files.facts(kept)
+        if facts is not None and facts.kind is Kind.FILE and system.files.facts(path) is None:
+            steps.append(MakeDirectory(path.rpartition("/")[0], why=why))
+            steps += [WriteFile(path, system.files.read(kept), mode=facts.mode, owner="root", why=why), Remove(kept, why=why)]
     return tuple(steps)

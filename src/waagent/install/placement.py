@@ -1,17 +1,19 @@
 """Which file goes where on which system, and how it is started there at boot (guest.md 9.3, 9.4, 10.1). Pure.
 
 One list for packages and for ``-register-service``. Odd: places are written below /usr where a merged system has its links
-/lib and /sbin (``merged``), as packages have to; a source install follows what the family's own files say.
+/lib and /sbin (``merged``), as packages have to; a source install follows what the family's own files say. CoreOS has its
+/usr read-only: its unit goes below /etc, and the OEM's cloud-config has one for images that are made with it.
 """
 
 from __future__ import annotations
 
 import enum
+import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from waagent.config.render import sample
-from waagent.guest.profile import Argv, Guest, filled
+from waagent.guest.profile import Argv, Guest, filled, order
 from waagent.install import templates, unit, values
 from waagent.model.failure import SystemFailure
 
@@ -31,13 +33,23 @@ class Init(enum.Enum):
 
 @dataclass(frozen=True)
 class Placed:
-    """A file, or a link when ``target`` says to where. ``keep``: one that is there stays as it is, it is the user's."""
+    """A file, or a link when ``target`` says to where. ``keep``: one that is there stays as it is, it is the user's.
+
+    ``packed``: it is laid compressed; ``comment`` is how a line of it becomes a remark.
+    """
 
     path: str
     content: str = ""
     mode: int = 0o644
     target: str = ""
     keep: bool = False
+    packed: bool = False
+    comment: str = "# "
+
+    def data(self, remark: str = "") -> bytes:
+        """Its bytes, with ``remark`` as the last line."""
+        text = f"{self.content}{self.comment}{remark}\n" if remark else self.content
+        return gzip.compress(text.encode(), mtime=0) if self.packed else text.encode()
 
 
 @dataclass(frozen=True)
@@ -60,13 +72,18 @@ _PLACES = {
     "openbsd": ("/usr/local/sbin/waagent", "/etc/waagent.conf", "/usr/local/bin/python3"),
 }
 """Program, configuration and interpreter where they are not the usual ones."""
+_UNITS = {"coreos": "/etc/systemd/system"}
+"""Where units go when the family's own directory is no place to write to."""
 _WITHOUT_LOGROTATE = ("arch", "clear", "photon", "chainguard", *_BSD)
 _WITHOUT_UDEV = ("clear", "openwrt", "photon", *_BSD)
 _PACKAGED_UDEV = ("debian", "debian-base", "devuan", "kali")
+_WITH_MANUAL = ("rhel6", "rhel7", "rhel8.6", "fedora", "euleros", "uos")
+_RHEL_7_1 = order("7.1")
 _INITS = {
     "rhel6": Init.SYSV,
     "suse11": Init.SYSV,
     "devuan": Init.SYSV,
+    "debian-base": Init.SYSV,
     "ubuntu12": Init.UPSTART,
     "ubuntu14": Init.UPSTART,
     "alpine": Init.OPENRC,
@@ -75,9 +92,12 @@ _INITS = {
 }
 
 
-def place(guest: Guest, *, systemd: bool, python: str | None = None, merged: bool = False) -> Placement:
+def place(
+    guest: Guest, *, systemd: bool, python: str | None = None, merged: bool = False, manual: str | None = None
+) -> Placement:
     """What ``guest`` is given. ``systemd``: it has systemctl; ``python``: the interpreter, None for the family's own.
 
+    ``manual``: the text of the manual page, for the systems that get it from here.
     Errors: ``SystemFailure`` for appliances, whose own software owns these places.
     """
     if guest.family == "appliance":
@@ -97,6 +117,7 @@ def place(guest: Guest, *, systemd: bool, python: str | None = None, merged: boo
         Placed(configuration, sample(values.of(guest)), keep=True),
         *_logrotate(guest),
         *_udev(guest, merged),
+        *_manual(guest, manual),
         *_service(guest, init, words, merged),
     )
     return Placement(init, guest.service_name, files, _register(guest, init), _unregister(guest, init))
@@ -123,9 +144,14 @@ def _logrotate(guest: Guest) -> Iterator[Placed]:
 def _udev(guest: Guest, merged: bool) -> Iterator[Placed]:
     if guest.family in _WITHOUT_UDEV:
         return
-    directory = "/lib/udev/rules.d" if guest.family in _PACKAGED_UDEV else "/etc/udev/rules.d"
+    directory = "/lib/udev/rules.d" if guest.family in _PACKAGED_UDEV or guest.id == "devuan" else "/etc/udev/rules.d"
     for name in ("66-azure-storage.rules", "99-azure-product-uuid.rules"):
         yield Placed(f"{'/usr/lib/udev/rules.d' if merged else directory}/{name}", templates.text(f"udev/{name}"))
+
+
+def _manual(guest: Guest, text: str | None) -> Iterator[Placed]:
+    if text is not None and guest.family in _WITH_MANUAL:
+        yield Placed("/usr/share/man/man1/waagent.1.gz", text, packed=True, comment='.\\" ')
 
 
 def _service(guest: Guest, init: Init, words: dict[str, str], merged: bool) -> Iterator[Placed]:
@@ -147,10 +173,14 @@ def _service(guest: Guest, init: Init, words: dict[str, str], merged: bool) -> I
 
 
 def _systemd(guest: Guest, words: dict[str, str], merged: bool) -> Iterator[Placed]:
-    directory = "/usr/lib/systemd/system" if merged else guest.unit_directory
+    directory = "/usr/lib/systemd/system" if merged else _UNITS.get(guest.family, guest.unit_directory)
     name = guest.service_name
     text = unit.unit(guest, words["python"], words["program"], words["configuration"])
     yield Placed(f"{directory}/{name}.service", text)
+    if guest.family == "coreos" and not merged:
+        yield Placed("/usr/share/oem/cloud-config.yml", unit.cloud_config(f"{name}.service", text))
+    if guest.family == "rhel7" and order(guest.version)[:2] == _RHEL_7_1:  # its systemctl loses units; service does not
+        yield from _sysv(guest, words)
     if name != "waagent":  # tools and people of other distributions say `systemctl restart waagent`
         yield Placed(f"{directory}/waagent.service", target=f"{name}.service")
     if guest.family in unit.SLICED:
@@ -201,4 +231,5 @@ def _sysv_commands(guest: Guest) -> tuple[tuple[Argv, ...], tuple[Argv, ...]]:
 
 
 def _is_debian(guest: Guest) -> bool:
-    return guest.family in _PACKAGED_UDEV or guest.family.startswith(("ubuntu", "snappy"))
+    """Also a Devuan that is too old to have a family of its own."""
+    return guest.family in _PACKAGED_UDEV or guest.id == "devuan" or guest.family.startswith(("ubuntu", "snappy"))

@@ -6,6 +6,9 @@ has put there is told from ours without a record that could be lost, and ``unreg
 
 from __future__ import annotations
 
+import gzip
+import zlib
+
 from waagent.guest import services
 from waagent.guest.profile import Guest
 from waagent.install.observe import SAVED, Facts, link
@@ -13,12 +16,14 @@ from waagent.install.placement import Init, Placed, Placement
 from waagent.model.failure import SystemFailure
 from waagent.system.action import Action, MakeDirectory, Plan, Remove, Rename, Run, Symlink, WriteFile
 
-MARK = b"# laid by waagent -register-service; -unregister-service takes it away\n"
+REMARK = "laid by waagent -register-service; -unregister-service takes it away"
+MARK = f"{REMARK}\n".encode()
+_PACKED = b"\x1f\x8b"
 
 
 def stage(placement: Placement, facts: Facts) -> Plan:
     """For packagers: every file below another root, without the mark; no command is run."""
-    return (*_directories(facts), *(_lay(file, file.content.encode(), None) for file in placement.files))
+    return (*_directories(facts), *(_lay(file, file.data(), None) for file in placement.files))
 
 
 def register(guest: Guest, placement: Placement, facts: Facts, *, force: bool = False) -> Plan:
@@ -34,8 +39,11 @@ def register(guest: Guest, placement: Placement, facts: Facts, *, force: bool = 
     return (*(_directories(facts) if files else ()), *files, *commands, *again)
 
 
-def unregister(guest: Guest, placement: Placement, facts: Facts) -> Plan:
-    """Stop the service, have it started at boot no longer, take away what is ours, put back what was there before."""
+def unregister(guest: Guest, placement: Placement, facts: Facts, undone: Plan = ()) -> Plan:
+    """Stop the service, have it started at boot no longer, take away what is ours, put back what was there before.
+
+    ``undone``: what takes back what the agent has done to the machine while it ran; it has to be stopped by then.
+    """
     commands = tuple(
         Run(argv, why="have the service started at boot no longer", optional=True, timeout=120.0)
         for argv in placement.unregister
@@ -44,10 +52,10 @@ def unregister(guest: Guest, placement: Placement, facts: Facts) -> Plan:
     files: list[Action] = [Remove(path, why="take away what was laid") for path in ours]
     files += [Rename(path + SAVED, path, why="put back what was there before") for path in ours if path in facts.saved]
     reload: Plan = ()
-    if files and placement.init is Init.SYSTEMD and facts.systemd_runs:
+    if (files or undone) and placement.init is Init.SYSTEMD and facts.systemd_runs:
         reload = (Run(("systemctl", "daemon-reload"), why="have systemd forget the unit", optional=True),)
     stop = services.control(guest, "stop") if facts.running else ()
-    return (*stop, *commands, *files, *reload)
+    return (*stop, *commands, *undone, *files, *reload)
 
 
 def left(placement: Placement, facts: Facts) -> tuple[str, ...]:
@@ -57,10 +65,10 @@ def left(placement: Placement, facts: Facts) -> tuple[str, ...]:
 
 def _laid(placement: Placement, facts: Facts, file: Placed, force: bool) -> Plan:
     there = facts.present.get(file.path)
-    content = file.content.encode() + MARK
+    content = file.data(REMARK)
     if there is None:
         return (_lay(file, content),)
-    if there in (content, file.content.encode(), link(file.target)) or file.keep:
+    if there in (content, file.data(), link(file.target)) or file.keep:
         return ()
     if _is_ours(placement, facts, file):
         return (_lay(file, content),)
@@ -80,8 +88,17 @@ def _is_ours(placement: Placement, facts: Facts, file: Placed) -> bool:
     if there is None:
         return False
     if file.target:
-        return there == link(file.target) and any(content.endswith(MARK) for content in facts.present.values())
-    return there == file.content.encode() + MARK if file.keep else there.endswith(MARK)
+        return there == link(file.target) and any(_is_marked(content) for content in facts.present.values())
+    return there == file.data(REMARK) if file.keep else _is_marked(there)
+
+
+def _is_marked(content: bytes) -> bool:
+    if content.startswith(_PACKED):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error):
+            return False
+    return content.endswith(MARK)
 
 
 def _lay(file: Placed, content: bytes, owner: str | None = "root") -> Action:

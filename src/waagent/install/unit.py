@@ -18,18 +18,30 @@ _UBUNTU = ("ubuntu16", "ubuntu18", "ubuntu", "snappy")
 def unit(guest: Guest, python: str, program: str, configuration: str) -> str:
     """The text of the unit."""
     online = "systemd-networkd-wait-online.service" if guest.family in _NETWORKD else "network-online.target"
-    cloud_init = " cloud-init.service" if guest.family in (*_NETWORKD, *_UBUNTU) else ""
+    later = "cloud-init.service" if guest.family in (*_NETWORKD, *_UBUNTU) else ""
+    later = "sshd-keygen.service" if guest.family == "coreos" else later
     words = {
-        "wants": f"{online} ssh.service sshd.service sshd-keygen.service",
-        "after": f"{online}{cloud_init}",
+        # where a socket starts sshd, asking for the service takes the socket away
+        "wants": f"{online} {'' if guest.family == 'coreos' else 'sshd.service '}sshd-keygen.service",
+        "after": f"{online} {later}".rstrip(),
         "python": python,
         "program": program,
         "configuration": configuration,
+        "path": _PATH if guest.family == "chainguard" else "",
         "limits": _LIMITS if guest.family in SLICED else "",
     }
     return templates.text("systemd/waagent.service", words)
 
 
+def cloud_config(name: str, text: str) -> str:
+    """The cloud-config of an OEM image: the unit ``text``, made anew and started at each boot; nothing has to be enabled."""
+    lines = text.partition("\n[Install]\n")[0].splitlines()
+    kept = (line for line in lines if not line.startswith(("#", "Condition")))
+    content = "\n".join(f"        {line}".rstrip() for line in kept)
+    return templates.text("coreos/cloud-config.yml", {"name": name}) + content.rstrip() + "\n"
+
+
+_PATH = "Environment=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LIMITS = """\
 # The agent and its extensions have a slice of their own, whose use can be read.
 Slice=azure.slice

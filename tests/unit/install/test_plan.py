@@ -1,7 +1,9 @@
 """Registering and taking it back, on machines in memory of every family."""
 
+import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,17 +13,29 @@ from unit.fakes import system as fake_system
 from unit.test_golden_plans import FAMILIES, os_release, shown
 from waagent.cli import register as verb
 from waagent.config.parse import parse
+from waagent.config.paths import Paths
+from waagent.config.sections import Config
 from waagent.guest.detect import choose, detect
 from waagent.guest.families.debian import DEBIAN
 from waagent.guest.profile import Guest, Identity
 from waagent.install import observe, plan, values
 from waagent.install.placement import Placement, place
 from waagent.model.failure import SystemFailure
+from waagent.system.action import Action, Remove, WriteFile
 from waagent.system.apply import apply
 from waagent.system.port import System
 
 MORE: dict[str, dict[str, Any]] = {
     "debian7": {"files": {"/etc/debian_version": "7.11\n"}},
+    "kali": {"files": os_release("kali", "2024.1")},
+    "centos7.1": {"files": os_release("centos", "7.1.1503")},
+    "oracle8": {"files": os_release("ol", "8.10")},
+    "euleros": {"files": os_release("euleros", "2.0")},
+    "iosxe": {"files": {"/home/guestshell/azure": "", "/etc/redhat-release": "CentOS Linux release 8.2\n"}},
+    "alpaquita": {"files": os_release("alpaquita", "stream") | {"/etc/alpaquita-release": ""}},
+    "coreos": {"files": os_release("coreos", "2512.3.0")},
+    "slemicro": {"files": os_release("sle-micro", "5.5")},
+    "devuan3": {"files": os_release("devuan", "3")},
     "devuan": {"files": os_release("devuan", "5")},
     "fedora": {"files": os_release("fedora", "40")},
     "opensuse123": {"files": os_release("opensuse", "12.3", "openSUSE")},
@@ -33,18 +47,24 @@ MORE: dict[str, dict[str, Any]] = {
     "oracle6": {"files": {"/etc/oracle-release": "Oracle Linux Server release 6.10\n"}},
 }
 ALL = FAMILIES | MORE
+WITH_SYSTEMD = (
+    *("fedora", "arch", "photon", "clear", "chainguard", "kali", "centos7.1", "oracle8", "euleros", "iosxe"),
+    *("coreos", "slemicro"),
+)
 
 
 def machine(name: str) -> tuple[Guest, bool]:
     given = ALL[name]
     kernel, release = given.get("kernel", ("Linux", "6.1"))
     files = MemoryFiles(given.get("files", {}))
-    systemd = files.exists("/run/systemd/system") or name in ("fedora", "arch", "photon", "clear", "chainguard")
+    systemd = files.exists("/run/systemd/system") or name in WITH_SYSTEMD
     return detect(files, kernel, release), systemd
 
 
-def ready(files: dict[str, str] | None = None, *, active: bool = False) -> tuple[System, ScriptedCommands]:
-    commands = ScriptedCommands(["systemctl", "/usr/bin/python3", *observe.NEEDED])
+def ready(
+    files: dict[str, str] | None = None, *, active: bool = False, more: Iterable[str] = ()
+) -> tuple[System, ScriptedCommands]:
+    commands = ScriptedCommands(["systemctl", "/usr/bin/python3", *observe.NEEDED, *more])
     commands.on("/usr/bin/python3", "-B", ...)
     commands.on("systemctl", "status", ..., exit_code=0 if active else 3)
     for word in ("enable", "disable", "stop", "start", "daemon-reload"):
@@ -63,8 +83,16 @@ def register(system: System, **more: Any) -> list[str]:
 
 def unregister(system: System) -> list[str]:
     said: list[str] = []
-    assert verb.unregister(system, DEBIAN, "/usr/bin/python3", dry_run=False, say=said.append) == 0
+    assert verb.unregister(system, DEBIAN, "/usr/bin/python3", Paths.of(Config()), dry_run=False, say=said.append) == 0
     return said
+
+
+def unpacked(step: Action) -> Action:
+    """What is laid compressed, as it was before: its bytes are the library's business."""
+    if isinstance(step, WriteFile) and step.path.endswith(".gz"):
+        assert isinstance(step.content, bytes)
+        return replace(step, content=gzip.decompress(step.content))
+    return step
 
 
 def placed() -> Placement:
@@ -83,9 +111,9 @@ def tree(system: System) -> dict[str, bytes]:
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_what_a_family_is_given_is_the_reviewed_list(name: str, golden: Callable[[str, Any], None]) -> None:
     guest, systemd = machine(name)
-    found = place(guest, systemd=systemd)
+    found = place(guest, systemd=systemd, manual=".TH WAAGENT 1\n")
     steps = plan.register(guest, found, observe.Facts(running=True))
-    rows = [shown(step) for step in steps]
+    rows = [shown(unpacked(step)) for step in steps]
     for row in rows:  # the configuration is long, and its own test looks at it; of it those values that are this family's
         if str(row.get("path", "")).endswith("waagent.conf") and row["do"] == "WriteFile":
             row["content"] = dict(values.of(guest))
@@ -214,3 +242,60 @@ def test_a_plan_that_is_cut_short_anywhere_and_made_again_ends_the_same() -> Non
 def test_an_appliance_is_refused() -> None:
     with pytest.raises(SystemFailure, match="gaia"):
         place(choose(Identity("gaia")), systemd=False)
+
+
+def test_what_is_laid_compressed_is_known_again_and_taken_away() -> None:
+    guest = choose(Identity("rhel", "9.4"))
+    found = place(guest, systemd=True, manual=".TH WAAGENT 1\n")
+    page = next(file for file in found.files if file.path == "/usr/share/man/man1/waagent.1.gz")
+    laid = {file.path: file.data(plan.REMARK) for file in found.files}
+    assert gzip.decompress(laid[page.path]).decode().splitlines()[-1].startswith('.\\" laid by')
+    assert not [step for step in plan.register(guest, found, observe.Facts(laid)) if isinstance(step, WriteFile)]
+    removed = [step.path for step in plan.unregister(guest, found, observe.Facts(laid)) if isinstance(step, Remove)]
+    assert page.path in removed
+    packaged = plan.unregister(guest, found, observe.Facts(laid | {page.path: page.data()}))
+    assert page.path not in [step.path for step in packaged if isinstance(step, Remove)]
+    broken = plan.unregister(guest, found, observe.Facts(laid | {page.path: b"\x1f\x8bbroken"}))
+    assert page.path not in [step.path for step in broken if isinstance(step, Remove)]
+
+
+def test_the_units_of_the_oem_and_of_the_machine_say_the_same() -> None:
+    files = {file.path: file.content for file in place(choose(Identity("coreos", "2512")), systemd=True).files}
+    config = files["/usr/share/oem/cloud-config.yml"]
+    unit = files["/etc/systemd/system/waagent.service"]
+    assert config.startswith("#cloud-config\n")
+    assert "Condition" not in config and "[Install]" not in config
+    inner = [line.strip() for line in config.partition("content: |\n")[2].splitlines() if line.strip()]
+    assert inner == [
+        line for line in unit.partition("[Install]")[0].splitlines() if line and line[0] != "#" and "Condition" not in line
+    ]
+
+
+def test_what_the_agent_did_while_it_ran_is_taken_back() -> None:
+    lib, rules = "/var/lib/waagent", "70-persistent-net.rules"
+    unit, grub = "/lib/systemd/system/walinuxagent-network-setup.service", "/etc/default/grub"
+    wants = f"/etc/systemd/system/network.target.wants/{unit.rpartition('/')[2]}"
+    system, commands = ready(
+        {
+            f"{lib}/{rules}": 'NAME="eth0"\n',
+            f"{lib}/75-persistent-net-generator.rules": "generator\n",
+            "/lib/udev/rules.d/75-persistent-net-generator.rules": "a newer one\n",
+            f"{lib}/waagent-network-setup.py": "setup-firewall=168.63.129.16",
+            unit: "[Unit]\n",
+            wants: "[Unit]\n",
+            "/lib/systemd/system/walinuxagent.service.d/12-CPUQuota.conf": "[Service]\n",
+            grub: 'GRUB_CMDLINE_LINUX_DEFAULT="quiet numa=off"\n',
+            f"{grub}.waagent-numa": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n',
+        },
+        more=["update-grub"],
+    )
+    commands.on("update-grub", ...)
+    register(system)
+    unregister(system)
+    files = system.files
+    assert files.read(f"/etc/udev/rules.d/{rules}") == b'NAME="eth0"\n'
+    assert files.read("/lib/udev/rules.d/75-persistent-net-generator.rules") == b"a newer one\n"
+    for gone in (f"{lib}/{rules}", unit, wants, f"{lib}/waagent-network-setup.py", f"{grub}.waagent-numa"):
+        assert files.facts(gone) is None, gone
+    assert files.facts("/lib/systemd/system/walinuxagent.service.d/12-CPUQuota.conf") is None
+    assert files.read(grub) == b'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n'

@@ -19,7 +19,7 @@ FREEBSD = Guest(
     primary_interface=("ifconfig", "-l", "ether"),
     service_control=("service", "{name}", "{verb}"),
     service_register=(("sysrc", "waagent_enable=YES"),),
-    service_unregister=(("sysrc", "waagent_enable=NO"),),
+    service_unregister=(("sysrc", "-x", "waagent_enable"),),
     sshd_restart=("service", "sshd", "restart"),
     # one device takes one type there, and the first releases read no UDF directory (guest.md 1.3)
     mount=(("mount", "-t", "udf", "-o", "ro"), ("mount", "-t", "cd9660", "-o", "ro")),
