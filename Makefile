@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm test-vm lab test test-more test-slow test-page check format fuzz bench deb docs clean
+.PHONY: help setup setup-vm test-vm lab test test-more test-slow test-page check format fuzz bench deb wheel sbom docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,12 @@ docs: setup ## write docs/configuration.md and docs/reference.md anew from what 
 
 deb: ## build dist/waagent_<version>_all.deb (installs the Debian build packages as root)
 	@bash packaging/deb/build.sh
+
+wheel: setup ## build the wheel and the source archive, dist/waagent-<version>*
+	@bash packaging/wheel.sh
+
+sbom: setup ## describe each artifact in dist: CycloneDX and a list of licences beside it
+	@$(BIN)/python packaging/describe.py
 
 clean: ## remove what the other targets made
 	@! test -d .lab || test $$(id -u) = 0 || unshare --user --map-root-user --map-auto rm -rf .lab # roots of user namespaces

@@ -32,7 +32,7 @@ TIME = 315532800  # 1980-01-01, the oldest time that a zip can hold, when nobody
 
 @dataclass(frozen=True)
 class Library:
-    """A row of vendored.toml. ``python``: `>=X.Y`, or empty for every one."""
+    """A row of vendored.toml. ``python``: `>=X.Y`, or empty for every one; ``sha256`` of a copy is that of its first file."""
 
     name: str
     version: str
@@ -42,13 +42,15 @@ class Library:
     supplier: str
     page: str
     python: str = ""
+    purl: str = ""
+    files: tuple[str, ...] = ()
 
     def wanted(self, python: str) -> bool:
         return not self.python or _parts(python) >= _parts(self.python.removeprefix(">="))
 
     def component(self) -> dict[str, object]:
         """As sbom.py reads it."""
-        purl = f"pkg:pypi/{self.name}@{self.version}"
+        purl = self.purl or f"pkg:pypi/{self.name}@{self.version}"
         known = {"name": self.name, "version": self.version, "licence": self.licence, "purl": purl, "page": self.page}
         return {**known, "supplier": self.supplier, "hashes": {"sha256": self.sha256}}
 
@@ -72,7 +74,10 @@ def main() -> int:
 
 
 def table(path: Path = TABLE) -> tuple[Library, ...]:
-    return tuple(Library(**row) for row in tomllib.loads(path.read_text(encoding="utf-8"))["library"])
+    return tuple(
+        Library(**{**row, "files": tuple(row.get("files", ()))})
+        for row in tomllib.loads(path.read_text(encoding="utf-8"))["library"]
+    )
 
 
 def put(destination: Path, python: str, sources: Path | None, libraries: Iterable[Library] | None = None) -> None:
