@@ -1,4 +1,4 @@
-"""What the agent's package puts where (guest.md 10): one list, from which a lab guest is laid and the Debian package is built.
+"""What the agent's package puts where (guest.md 10): one list, from which a lab guest is laid and deb and rpm are built.
 
 It is that of the agent's own room `install`, so that a package and an install from source cannot differ.
 
@@ -19,29 +19,37 @@ MODULES = "usr/lib/python3/dist-packages"
 
 @dataclass(frozen=True)
 class Packaged:
-    """One file: its place in the guest, its bytes and its mode; or a link, when `target` says to where."""
+    """One file: its place in the guest, its bytes and its mode; or a link, to `target`. `keep`: it is the user's to edit."""
 
     place: str
     content: bytes = b""
     mode: int = 0o644
     target: str = ""
+    keep: bool = False
 
 
-def data() -> Iterator[Packaged]:
-    """All but the Python package: what the agent itself lays on Debian (`waagent -register-service`), below /usr."""
+def data(
+    system: str = "debian", release: str = "12", *, python: str | None = None, manual: str | None = None, libraries: str = ""
+) -> Iterator[Packaged]:
+    """All but the Python package: what the agent itself lays on a system (`waagent -register-service`), below /usr.
+
+    The rest as `place` has it.
+    """
     sys.path.insert(0, str(PROJECT / "src"))
     try:
-        from waagent.guest.families.debian import DEBIAN
+        from waagent.guest.detect import choose
+        from waagent.guest.profile import Identity
         from waagent.install.placement import place
     finally:
         sys.path.pop(0)
-    for file in place(DEBIAN, systemd=True, merged=True).files:
-        yield Packaged(file.path.lstrip("/"), file.content.encode(), file.mode, file.target)
+    guest = choose(Identity(system, release))
+    for file in place(guest, systemd=True, python=python, merged=True, manual=manual, libraries=libraries).files:
+        yield Packaged(file.path.lstrip("/"), file.data(), file.mode, file.target, file.keep)
 
 
-def modules() -> Iterator[Packaged]:
-    """The Python package, as sources."""
+def modules(place: str = MODULES) -> Iterator[Packaged]:
+    """The Python package, as sources; `place` is the interpreter's directory of packages."""
     source = PROJECT / "src"
     for path in sorted((source / "waagent").rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
-            yield Packaged(f"{MODULES}/{path.relative_to(source)}", path.read_bytes())
+            yield Packaged(f"{place}/{path.relative_to(source)}", path.read_bytes())

@@ -93,11 +93,18 @@ _INITS = {
 
 
 def place(
-    guest: Guest, *, systemd: bool, python: str | None = None, merged: bool = False, manual: str | None = None
+    guest: Guest,
+    *,
+    systemd: bool,
+    python: str | None = None,
+    merged: bool = False,
+    manual: str | None = None,
+    libraries: str = "",
 ) -> Placement:
     """What ``guest`` is given. ``systemd``: it has systemctl; ``python``: the interpreter, None for the family's own.
 
-    ``manual``: the text of the manual page, for the systems that get it from here.
+    ``manual``: the text of the manual page, for the systems that get it from here. ``libraries``: the directory of a package's
+    own copies of the runtime libraries, which the program takes rather than the system's.
     Errors: ``SystemFailure`` for appliances, whose own software owns these places.
     """
     if guest.family == "appliance":
@@ -113,7 +120,7 @@ def place(
         "pidfile": PID_FILE,
     }
     files = (
-        Placed(program, templates.script("bin/waagent", interpreter), 0o755),
+        Placed(program, templates.script("bin/waagent", interpreter, {"libraries": _taken_from(libraries)}), 0o755),
         Placed(configuration, sample(values.of(guest)), keep=True),
         *_logrotate(guest),
         *_udev(guest, merged),
@@ -121,6 +128,10 @@ def place(
         *_service(guest, init, words, merged),
     )
     return Placement(init, guest.service_name, files, _register(guest, init), _unregister(guest, init))
+
+
+def _taken_from(libraries: str) -> str:
+    return f'    sys.path.insert(0, "{libraries}")' if libraries else ""
 
 
 def init_of(guest: Guest, systemd: bool) -> Init:
