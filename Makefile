@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm test-vm lab test test-more test-slow test-page check format fuzz bench deb wheel sbom docs clean
+.PHONY: help setup setup-vm test-vm lab test test-more test-slow test-page check format fuzz bench deb wheel sbom changes docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ wheel: setup ## build the wheel and the source archive, dist/waagent-<version>*
 
 sbom: setup ## describe each artifact in dist: CycloneDX and a list of licences beside it
 	@$(BIN)/python packaging/describe.py
+
+changes: setup ## show how the changes that are not released yet will read
+	@$(BIN)/python packaging/changes.py check
+	@$(BIN)/towncrier build --draft --version "$$($(BIN)/python packaging/versions.py)" 2>/dev/null
 
 clean: ## remove what the other targets made
 	@! test -d .lab || test $$(id -u) = 0 || unshare --user --map-root-user --map-auto rm -rf .lab # roots of user namespaces

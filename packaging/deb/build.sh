@@ -19,13 +19,7 @@ rm -r "$tree/packaging/deb"
 cp docs/configuration.md "$tree/docs/"
 cp pyproject.toml README.md "$tree/"
 find "$tree" -name __pycache__ -prune -exec rm -r {} +
-cat >"$tree/debian/changelog" <<CHANGELOG
-waagent ($version) unstable; urgency=medium
-
-  * Built from the source tree of this version.
-
- -- The waagent authors <waagent@localhost.localdomain>  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
-CHANGELOG
+python3 packaging/changes.py debian >"$tree/debian/changelog"
 
 if ! (cd "$tree" && env -u VIRTUAL_ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin dpkg-buildpackage --build=binary --no-sign) >"$log" 2>&1; then
   tail -n 40 "$log" >&2
