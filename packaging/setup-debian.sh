@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Debian packages that the lab and the tests use; with the argument `vm`, those of
-# the lab's virtual machines; with `deb`, those that build the agent's own package.
+# the lab's virtual machines; with `deb` or `rpm`, those that build and look through the agent's own package.
 # Installs only what is missing, starts no service.
 set -euo pipefail
 
@@ -18,11 +18,14 @@ case "${1:-lab}" in
   deb)
     packages=(debhelper dh-python dpkg-dev pybuild-plugin-pyproject python3 python3-hatchling) # Build-Depends of packaging/deb
     ;;
+  rpm)
+    packages=(rpm rpmlint cpio createrepo-c dnf zypper) # rpmbuild; the rest looks through what it has built
+    ;;
   vm)
     packages=(qemu-system-x86 qemu-utils seabios ipxe-qemu zstd mmdebstrap e2fsprogs util-linux iproute2) # fabriclab --guest vm
     ;;
   *)
-    echo "usage: $0 [lab|vm|deb]" >&2
+    echo "usage: $0 [lab|vm|deb|rpm]" >&2
     exit 2
     ;;
 esac
