@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm test-vm lab test test-more test-slow test-page check format fuzz bench deb wheel sbom changes docs clean
+.PHONY: help setup setup-vm test-vm lab test test-more test-slow test-page check format fuzz bench deb rpm wheel sbom places changes docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,11 +52,13 @@ test-vm: VM := tests/vm
 test-vm: setup-vm ## the tests in virtual machines: a real kernel, real disks, real boots; half an hour (VM=tests/vm/test_acceptance.py: one)
 	@$(call tried,-m vm $(VM),-m vm $(VM))
 
-check: setup ## ruff, mypy --strict and the layer rules
+check: setup ## ruff, mypy --strict, the layer rules, and where packages lay their files
 	@$(BIN)/ruff check src tests packaging fuzz setup.py
 	@$(BIN)/ruff format --check --quiet src tests packaging fuzz setup.py
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/python packaging/places.py
+	@$(BIN)/python packaging/changes.py check
 
 format: setup ## let ruff put every file in order
 	@$(BIN)/ruff check --fix src tests packaging fuzz setup.py
@@ -77,11 +79,18 @@ docs: setup ## write docs/configuration.md and docs/reference.md anew from what 
 deb: ## build dist/waagent_<version>_all.deb (installs the Debian build packages as root)
 	@bash packaging/deb/build.sh
 
+rpm: setup ## build dist/waagent-<version>-1.*.noarch.rpm for RHEL, Fedora and SUSE, and their source package (RPM=el9: one)
+	@bash packaging/rpm/build.sh $(RPM)
+
 wheel: setup ## build the wheel and the source archive, dist/waagent-<version>*
 	@bash packaging/wheel.sh
 
 sbom: setup ## describe each artifact in dist: CycloneDX and a list of licences beside it
 	@$(BIN)/python packaging/describe.py
+
+places: setup ## list what is in the packages in dist, and write docs/places.md: where each file goes, and what says so
+	@$(BIN)/python packaging/listing.py --dist
+	@$(BIN)/python packaging/places.py --write
 
 changes: setup ## show how the changes that are not released yet will read
 	@$(BIN)/python packaging/changes.py check

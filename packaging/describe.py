@@ -31,8 +31,6 @@ import vendor
 import versions
 
 DIST = Path(__file__).resolve().parents[1] / "dist"
-BESIDE = (".cdx.json", ".licences.txt", ".md", "SHA256SUMS")
-"""What lies beside artifacts and is none itself."""
 
 
 def main() -> int:
@@ -40,7 +38,7 @@ def main() -> int:
     parser.add_argument("artifacts", type=Path, nargs="*", help="all of this version in dist, when none is named")
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a document is missing or wrong")
     arguments = parser.parse_args()
-    found = arguments.artifacts or list(artifacts(DIST, versions.current()))
+    found = arguments.artifacts or list(versions.artifacts(DIST))
     if not found:
         print(f"describe.py: there is no artifact of version {versions.current()} in {DIST}: build one first", file=sys.stderr)
         return 1
@@ -54,16 +52,6 @@ def main() -> int:
         print(f"describe.py: {problem}", file=sys.stderr)
         return 1
     return 0
-
-
-def artifacts(directory: Path, version: str) -> Iterator[Path]:
-    """Those of one version, by their names."""
-    spellings = {versions.spelt(version, spelling) for spelling in versions.SPELLINGS}
-    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
-        # behind the version there is a word of the file's own, never more of the version
-        named = any(re.search(rf"[-_]{re.escape(text)}(?![0-9~]|\.[0-9]|rc)", path.name) for text in spellings)
-        if path.is_file() and named and not path.name.endswith(BESIDE):
-            yield path
 
 
 def beside(artifact: Path) -> Path:

@@ -11,11 +11,14 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[1] / "src/waagent/__init__.py"
 FORM = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){3}(rc[1-9]\d*)?")
 SPELLINGS = ("source", "python", "debian", "rpm")
+BESIDE = (".cdx.json", ".licences.txt", ".md", "SHA256SUMS")
+"""What lies beside artifacts and is none itself."""
 
 
 class Misspelt(Exception):
@@ -49,6 +52,16 @@ def spelt(version: str, spelling: str = "source") -> str:
             "a candidate; others do not compare alike for the fabric, Python, dpkg and rpm"
         )
     return version.replace("rc", "~rc") if spelling in ("debian", "rpm") else version
+
+
+def artifacts(directory: Path, version: str | None = None) -> Iterator[Path]:
+    """What was built of one version, by the names; of the current one if none is given."""
+    spellings = {spelt(version or current(), spelling) for spelling in SPELLINGS}
+    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
+        # behind the version there is a word of the file's own, never more of the version
+        named = any(re.search(rf"[-_]{re.escape(text)}(?![0-9~]|\.[0-9]|rc)", path.name) for text in spellings)
+        if path.is_file() and named and not path.name.endswith(BESIDE):
+            yield path
 
 
 if __name__ == "__main__":

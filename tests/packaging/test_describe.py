@@ -78,8 +78,8 @@ def test_artifacts_are_told_from_what_lies_beside_them_and_from_other_versions(d
     }
     for name in ours | others:
         (tmp_path / name).touch()
-    assert {path.name for path in describe.artifacts(tmp_path, "3.0.0.0")} == ours
-    candidates = {path.name for path in describe.artifacts(tmp_path, "3.0.0.0rc1")}
+    assert {path.name for path in describe.versions.artifacts(tmp_path, "3.0.0.0")} == ours
+    candidates = {path.name for path in describe.versions.artifacts(tmp_path, "3.0.0.0rc1")}
     assert candidates == {"waagent_3.0.0.0~rc1_all.deb", "waagent-3.0.0.0rc1.tar.gz"}
 
 
