@@ -50,8 +50,14 @@ def do(verb: str | None, keys: list[str], file: Path | None, wanted: int | None)
         if status != 200:
             print(f"fabriclab: {answer.get('error', answer)}", file=sys.stderr)
             return 2 if status == 400 else 1
-        print(answer["done"])
+        print(said(answer), end="")
     return 0
+
+
+def said(answer: dict[str, Any]) -> str:
+    """What a command printed, whole and nothing else; of any other step that it was done."""
+    output = answer.get("output")
+    return f"{answer['done']}\n" if output is None else str(output)
 
 
 def document(verb: str, keys: list[str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What may be done to a running lab from outside: the verbs of a scenario's [[step]], one at a time, checked the same way."""
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any
 
@@ -9,7 +9,7 @@ from fabriclab.guests.process import GuestTimeout
 from fabriclab.scenario import fitting, steps
 from fabriclab.scenario.doing import StepFailed
 from fabriclab.scenario.runner import Runner
-from fabriclab.scenario.step import Happen
+from fabriclab.scenario.step import Happen, Publish, Source
 from fabriclab.scenario.table import BadScenario, Table
 from fabriclab.world.events import Channel, PublishExtensions
 from fabriclab.world.extension import Extension, Settings
@@ -22,39 +22,59 @@ class Refused(Exception):
     """A request that is wrong, or a step that could not be done: one sentence names key and reason."""
 
 
+@dataclass(frozen=True)
+class Done:
+    """One sentence about it, and of a command what it printed."""
+
+    text: str
+    output: str | None = None
+
+
 class Control:
-    """Any thread may call; one thing is done at a time."""
+    """Any thread may call; one thing is done at a time. `sources`: where the packages came from, by extension."""
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, sources: Mapping[str, Source] | None = None) -> None:
         self._runner = runner
+        self.sources = dict(sources or {})
 
-    def do(self, document: Mapping[str, Any]) -> str:
-        """One step, as a [[step]] table: `do` and the verb's keys. One sentence about it. Raises Refused."""
+    def do(self, document: Mapping[str, Any]) -> Done:
+        """One step, as a [[step]] table: `do` and the verb's keys. Raises Refused."""
         for key in ("at", "delay"):
             if key in document:
                 raise Refused(f"{WHERE}: {key}: a step from outside is done at once")
         try:
-            step = steps.parse(Table(dict(document), WHERE), 1)
+            what = steps.parse_do(Table({key: value for key, value in document.items() if key != "id"}, WHERE))
         except BadScenario as problem:
             raise Refused(str(problem)) from problem
-        self._perform(step.do)
-        return f"done: {document['do']}"
+        output = self._perform(what)
+        if isinstance(what, Publish):
+            self.sources |= {wanted.extension.name: wanted.source for wanted in what.wanted}
+        return Done(f"done: {document['do']}", output)
 
-    def want(self, document: object, world: World, channel: Channel) -> str:
-        """The wanted extensions, all of them, as `wanted` gives them: published anew. Raises Refused.
+    def check(self, document: object, world: World) -> tuple[Extension, ...]:
+        """The wanted extensions, all of them, as `wanted` gives them. Raises Refused with key and reason.
 
         Where `protected` is missing, the instance keeps the protected settings that it has.
         """
         try:
-            extensions = fitting.fit(tuple[Extension, ...], _with_protected(document, world), "extensions")
+            given = _with_protected(document, world)
+            extensions: tuple[Extension, ...] = fitting.fit(tuple[Extension, ...], given, "extensions")
         except fitting.Unfit as problem:
             raise Refused(f"{WHERE}: {problem}") from problem
-        self._perform(Happen(PublishExtensions(extensions, channel)))
-        return f"published {len(extensions)} extensions"
+        for number, extension in enumerate(extensions, 1):
+            if (reason := steps.bad_name(extension)) is not None:
+                raise Refused(f"{WHERE}: extensions[{number}].{reason[0]}: {reason[1]}")
+        return extensions
 
-    def _perform(self, what: Any) -> None:
+    def want(self, document: object, world: World, channel: Channel) -> Done:
+        """Publishes what `check` lets pass. Raises Refused."""
+        extensions = self.check(document, world)
+        self._perform(Happen(PublishExtensions(extensions, channel)))
+        return Done(f"published {len(extensions)} extension{'' if len(extensions) == 1 else 's'}")
+
+    def _perform(self, what: Any) -> str | None:
         try:
-            self._runner.do_now(what)
+            return self._runner.do_now(what)
         except (OSError, GuestTimeout, StepFailed, ValueError) as problem:
             raise Refused(str(problem)) from problem
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from fabriclab.journal import redact
 from fabriclab.journal.entry import Entry
-from fabriclab.scenario import hearing, service
+from fabriclab.scenario import doing, hearing, service
 from fabriclab.scenario.timeline import Timeline
 
 TIMELINE = 400  # lines kept
@@ -64,6 +64,7 @@ class Picture:
         self.health: dict[str, Any] | None = None
         self.statuses = 0
         self.boots = 0
+        self.paused = False
         self.last = 0
         self._extensions: dict[tuple[str, str], Reported] = {}
 
@@ -74,6 +75,8 @@ class Picture:
             self.lines.append({**asdict(event), "text": redact.text(event.text), "number": entry.number})
         if entry.exchange is not None:
             self._exchange(entry)
+        if entry.summary in doing.STANDS_STILL:
+            self.paused = doing.STANDS_STILL[entry.summary]
         if entry.kind == service.STARTED:
             self.boots += 1
             self.milestones = [Milestone("agent started", entry.since)]

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from fabriclab.faults import words
 from fabriclab.faults.parse import parse
+from fabriclab.faults.plan import Counted
+from fabriclab.faults.render import table
 from fabriclab.faults.rule import Rule
 
 TABLES: dict[str, dict[str, Any]] = {
@@ -20,7 +23,13 @@ TABLES: dict[str, dict[str, Any]] = {
 RULES: dict[str, Rule] = {name: parse(table) for name, table in TABLES.items()}
 
 
-def switches(rules: tuple[Rule, ...]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Every preset with whether it is on, and the other faults in force in words."""
-    on = [{"name": name, "on": rule in rules} for name, rule in RULES.items()]
-    return on, [rule.about for rule in rules if rule not in RULES.values()]
+def switches(faults: tuple[Counted, ...]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Every preset with whether it is on, and the other faults in force: in words, and as the table that lifts it."""
+    there = {one.rule: one for one in faults}
+    on = [{"name": name, "on": rule in there, "struck": _struck(there.get(rule))} for name, rule in RULES.items()]
+    others = [one for one in faults if one.rule not in RULES.values()]
+    return on, [{"text": words.about(one.rule), "table": table(one.rule), "struck": one.struck} for one in others]
+
+
+def _struck(one: Counted | None) -> int:
+    return one.struck if one is not None else 0

@@ -4,22 +4,28 @@ import threading
 from dataclasses import asdict
 from typing import Any
 
+from fabriclab.dashboard import files, presets
 from fabriclab.dashboard import picture as pictures
-from fabriclab.dashboard import presets
 from fabriclab.dashboard.control import Control, wanted
 from fabriclab.dashboard.picture import Picture
 from fabriclab.dashboard.vitals import Vitals
 from fabriclab.documents import extensions_config, goal_state, vm_settings
+from fabriclab.faults import parse, words
+from fabriclab.guests.adapter import VM
 from fabriclab.guests.control import ControlError
+from fabriclab.guests.diff import Change
 from fabriclab.guests.process import GuestTimeout
+from fabriclab.guests.volumes import CONTENTS
 from fabriclab.journal import lines, redact
 from fabriclab.journal.entry import Entry
 from fabriclab.samples import package
 from fabriclab.scenario import schema
-from fabriclab.scenario.lab import Lab
+from fabriclab.scenario.lab import DRIVE, Lab
 from fabriclab.scenario.runner import Runner
+from fabriclab.scenario.step import Publish
 from fabriclab.world.values import World
 
+EXAMPLES: dict[str, dict[str, Any]] = {name: {} for name in parse.EFFECTS} | {"status": {"code": 503}, "delay": {"seconds": 2}}
 OUTPUT = 16384  # bytes of a command log
 LOG = 65536  # bytes of the agent's
 
@@ -29,11 +35,13 @@ class Room:
 
     def __init__(self, lab: Lab, runner: Runner) -> None:
         self.lab = lab
-        self.control = Control(runner)
+        steps = (step.do for step in lab.scenario.steps if isinstance(step.do, Publish))
+        self.control = Control(runner, {one.extension.name: one.source for step in steps for one in step.wanted})
         self.picture = Picture()
         self.vitals = Vitals(lab, lambda: sum(self.picture.requests.values()))
         self._lock = threading.Lock()
         self._taken = 0
+        self._tree: dict[str, Change] = {}  # as it was looked at last
 
     def start(self) -> None:
         self._leave = self.lab.journal.subscribe(lambda entry: self.catch_up())
@@ -64,6 +72,7 @@ class Room:
                 "last": picture.last,
                 "health": picture.health,
                 "boots": picture.boots,
+                "paused": picture.paused,
                 "statuses": picture.statuses,
                 "milestones": [asdict(one) for one in picture.milestones],
                 "timeline": list(picture.lines),
@@ -71,27 +80,41 @@ class Room:
                 "extensions": [asdict(one) for one in picture.reported],
             }
         fast = world.fast_track
+        switches, others = presets.switches(lab.fabric.faults)
         return {
             **seen,
             "now": round(lab.journal.elapsed(), 3),
             "scenario": lab.scenario.name,
             "about": lab.scenario.about,
             "agent": {"name": lab.adapter.name, "running": lab.service.is_running, "status": lab.service.status},
-            "guest": {"running": lab.guest.is_running, "name": lab.scenario.machine.hostname},
+            "guest": {
+                "running": lab.guest.is_running,
+                "name": lab.scenario.machine.hostname,
+                "kind": lab.adapter.guest,
+                "disks": [name for name in lab.guest.disks if name != DRIVE],
+            },
             "vm": {"id": world.identity.vm_id, "name": world.identity.vm_name, "container": world.identity.container_id},
             "incarnation": world.incarnation,
             "etag": fast.etag if fast is not None else None,
             "on_hold": world.on_hold,
             "certificates": [one.name for one in world.certificates],
             "wanted": wanted(world),
-            "faults": presets.switches(lab.fabric.faults)[0],
-            "other_faults": presets.switches(lab.fabric.faults)[1],
+            "sources": {name: asdict(source) for name, source in self.control.sources.items()},
+            "faults": switches,
+            "other_faults": others,
             "connections": lab.fabric.connections,
         }
 
     def offers(self) -> dict[str, Any]:
-        """What does not change: the verbs with their keys, the samples, the faults that are switches."""
-        return {"verbs": schema.verbs(), "samples": package.names(), "faults": presets.TABLES}
+        """What does not change: the verbs with their keys, the samples, the faults and the disks that there can be."""
+        return {
+            "verbs": schema.verbs(),
+            "samples": {name: package.about(name) for name in package.names()},
+            "faults": presets.TABLES,
+            "effects": {name: words.effect(parse.parse({"effect": name, **keys}).effect) for name, keys in EXAMPLES.items()},
+            "services": words.SERVICES,
+            "contents": CONTENTS,
+        }
 
     def documents(self) -> dict[str, str]:
         """What would be served now, without credentials."""
@@ -111,9 +134,29 @@ class Room:
         found: tuple[Entry, ...] = self.lab.journal.since(number - 1)[:1] if number > 0 else ()
         return lines.render(found[0]) if found else None
 
-    def tree(self) -> list[str]:
-        """What the guest has made of its files, a line for each change. Raises OSError."""
-        return [change.text() for change in self.lab.guest.changes()]
+    def tree(self) -> list[dict[str, Any]]:
+        """What the guest has made of its files. Raises OSError."""
+        self._must_go_on()
+        self._tree = {change.path: change for change in self.lab.guest.changes()}
+        return [
+            {
+                "path": one.path,
+                "what": one.what,
+                "before": one.before.text() if one.before is not None else None,
+                "after": one.after.text() if one.after is not None else None,
+            }
+            for one in self._tree.values()
+        ]
+
+    def file(self, path: str) -> dict[str, Any] | None:
+        """The content of a file of the tree that was looked at last, or how it differs; None when it is not in it."""
+        change = self._tree.get(path)
+        return None if change is None else files.shown(change, self.lab.guest.untouched, self.lab.guest.upper)
+
+    def _must_go_on(self) -> None:
+        """A virtual machine that stands still answers nobody."""
+        if self.picture.paused and self.lab.adapter.guest == VM:
+            raise ControlError("the virtual machine stands still: let it go on first")
 
     def output(self, name: str) -> str:
         """The end of an extension's command log in the guest."""
@@ -128,6 +171,7 @@ class Room:
     def _end_of(self, path: str, size: int) -> str:
         script = f"tail -c {size} {path} 2>/dev/null"
         try:
+            self._must_go_on()
             return redact.text(self.lab.guest.shell(script).output)
         except (ControlError, GuestTimeout) as problem:
             return str(problem)

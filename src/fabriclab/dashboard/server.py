@@ -3,10 +3,13 @@
     /TOKEN/            the page                      /TOKEN/state      all that is, as JSON
     /TOKEN/stream      the same and what is new (SSE)  /TOKEN/entries/N  one journal entry whole
     /TOKEN/documents   what is served now            /TOKEN/tree       the guest's files that changed
+    /TOKEN/file?path=  one of them, what it holds    /TOKEN/log        the end of the agent's log
     /TOKEN/output/NAME an extension's command log    /TOKEN/offers     what may be done, with the keys
     POST /TOKEN/do     one step                      POST /TOKEN/want  the wanted extensions, all of them
+    POST /TOKEN/check  as want, and nothing is done
 
-Errors of a request are 400 with `{"error": "one sentence"}`.
+Errors of a request are 400 with `{"error": "one sentence"}`. A POST is JSON of 1 MiB at most (415, 413) and comes from the page
+itself or from no page (403): a foreign one can neither read nor act, whatever it knows.
 """
 
 import asyncio
@@ -32,12 +35,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fabriclab.dashboard import metrics
 from fabriclab.dashboard.control import Refused
 from fabriclab.dashboard.room import Room
+from fabriclab.journal import redact
 from fabriclab.journal.entry import Entry
 
 PAGE = Path(__file__).parent / "page"
 LOOPBACK = "127.0.0.1"
 REST = 0.25  # seconds between two messages at least, however much there is to say
 BEAT = 1.0  # seconds after which something is sent in any case
+MOST = 1 << 20  # bytes of a request's body
+AT_ONCE = 200  # requests, streams among them; more are answered 503
 ROWS = 500  # of the stream at once
 HEADERS = {
     b"content-security-policy": b"default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
@@ -55,7 +61,12 @@ class Server:
         self.token = token or secrets.token_urlsafe(18)
         self._socket = socket.create_server((LOOPBACK, port))
         config = uvicorn.Config(
-            self._application(), log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+            self._application(),
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            limit_concurrency=AT_ONCE,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="dashboard", daemon=True)
@@ -83,16 +94,18 @@ class Server:
             Route("/entries/{number:int}", self._entry),
             Route("/documents", self._documents),
             Route("/tree", self._tree),
+            Route("/file", self._file),
             Route("/output/{name}", self._output),
             Route("/log", self._log),
             Route("/offers", self._offers),
             Route("/do", self._do, methods=["POST"]),
             Route("/want", self._want, methods=["POST"]),
+            Route("/check", self._check, methods=["POST"]),
             Mount("/", StaticFiles(directory=PAGE, html=True)),
         ]
         routes = [Route("/metrics", self._metrics), Mount(f"/{self.token}", routes=inside)]
         trusted = Middleware(TrustedHostMiddleware, allowed_hosts=[LOOPBACK, "localhost"])
-        return _with_headers(Starlette(routes=routes, middleware=[trusted]))
+        return _with_headers(Starlette(routes=routes, middleware=[trusted], exception_handlers={Unwanted: _unwanted}))
 
     async def _state(self, request: Request) -> Response:
         return JSONResponse(await _aside(self._room.state))
@@ -118,6 +131,10 @@ class Server:
         except OSError as problem:
             return _error(str(problem), 503)
 
+    async def _file(self, request: Request) -> Response:
+        found = await _aside(self._room.file, request.query_params.get("path", ""))
+        return _error("no such file in the list of changes", 404) if found is None else JSONResponse(found)
+
     async def _output(self, request: Request) -> Response:
         return PlainTextResponse(await _aside(self._room.output, request.path_params["name"]))
 
@@ -139,9 +156,20 @@ class Server:
             return _error(f'channel: "{channel}" is none of wire, fast-track')
         return await _answer(self._room.control.want, document.get("extensions"), self._room.world, channel)
 
+    async def _check(self, request: Request) -> Response:
+        document = await _body(request)
+        if not isinstance(document, dict):
+            return _error("the body is no JSON object")
+        try:
+            found = await _aside(self._room.control.check, document.get("extensions"), self._room.world)
+        except Refused as problem:
+            return _error(str(problem))
+        return JSONResponse({"done": f"{len(found)} extension{'' if len(found) == 1 else 's'}, nothing wrong"})
+
     async def _stream(self, request: Request) -> Response:
         after = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
-        return StreamingResponse(self._events(int(after) if after.isdigit() else 0), media_type="text/event-stream")
+        known = int(after) if after.isdigit() and len(after) < 16 else 0
+        return StreamingResponse(self._events(known), media_type="text/event-stream")
 
     async def _events(self, after: int) -> AsyncIterator[str]:
         """Rows beyond `after`, samples, and the state when it has changed: as they come, at most four times a second."""
@@ -180,15 +208,40 @@ async def _aside(work: Any, *given: Any) -> Any:
 
 async def _answer(work: Any, *given: Any) -> Response:
     try:
-        return JSONResponse({"done": await _aside(work, *given)})
+        done = await _aside(work, *given)
     except Refused as problem:
         return _error(str(problem))
+    return JSONResponse({"done": done.text, **({} if done.output is None else {"output": redact.text(done.output)})})
+
+
+class Unwanted(Exception):
+    """A request that is not even looked into."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+async def _unwanted(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Unwanted)
+    return _error(str(problem), problem.status)
 
 
 async def _body(request: Request) -> object:
+    """The body of a POST, None for what is no JSON. Raises Unwanted."""
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
+    if origin not in (None, f"http://{request.headers.get('host')}") or site not in ("none", "same-origin"):
+        raise Unwanted(403, "only the lab's own page may act")
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise Unwanted(415, "the body has to be application/json")
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST:
+            raise Unwanted(413, f"the body has more than {MOST} bytes")
     try:
-        return await request.json()
-    except ValueError:
+        return json.loads(body)
+    except (ValueError, RecursionError):
         return None
 
 

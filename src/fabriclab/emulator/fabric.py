@@ -25,7 +25,8 @@ from fabriclab.emulator.server import Server
 from fabriclab.emulator.state import State
 from fabriclab.emulator.storage import BlobStore
 from fabriclab.emulator.wireserver import WireServer
-from fabriclab.faults.plan import FaultPlan
+from fabriclab.faults import words
+from fabriclab.faults.plan import Counted, FaultPlan
 from fabriclab.faults.rule import Rule
 from fabriclab.journal.journal import Journal
 from fabriclab.world.addresses import SECOND_WIRE_SERVER, WIRE_SERVER
@@ -125,18 +126,19 @@ class Fabric:
     def inject(self, rule: Rule) -> None:
         """A fault more, counting from now."""
         self._faults.add(rule)
-        self.journal.add("faults", f"fault: {rule.name}", who="lab", facts={"kind": "fault", "effect": rule.name})
+        facts = {"kind": "fault", "effect": words.effect(rule.effect)}
+        self.journal.add("faults", f"fault: {words.about(rule)}", who="lab", facts=facts)
 
     @property
-    def faults(self) -> tuple[Rule, ...]:
-        """The rules in force."""
-        return self._faults.rules
+    def faults(self) -> tuple[Counted, ...]:
+        """Those that can still strike, with what has come of them."""
+        return self._faults.in_force(self.journal.elapsed())
 
     def lift(self, rule: Rule) -> bool:
         """One fault less; False when no such rule is in force."""
         lifted = self._faults.lift(rule)
         if lifted:
-            self.journal.add("faults", f"fault lifted: {rule.name}", who="lab", facts={"kind": "fault", "effect": None})
+            self.journal.add("faults", f"fault lifted: {words.about(rule)}", who="lab", facts={"kind": "fault", "effect": None})
         return lifted
 
     def clear_faults(self) -> None:

@@ -1,11 +1,12 @@
-"""The faults in force: rules with their counters. The only state of this room; any thread may ask."""
+"""The faults that were put in force: rules with their counters. The only state of this room; any thread may ask."""
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from fabriclab.faults import words
 from fabriclab.faults.effects import Delay, Effect
-from fabriclab.faults.rule import Occasion, Rule, fits, strikes
+from fabriclab.faults.rule import Occasion, Rule, fits, is_spent, strikes
 
 
 @dataclass(frozen=True)
@@ -17,25 +18,34 @@ class Verdict:
     name: str | None = None
 
 
+@dataclass
+class Counted:
+    """A rule and what has come of it: requests that fitted it, and those that it struck."""
+
+    rule: Rule
+    fitted: int = 0
+    struck: int = 0
+
+
 class FaultPlan:
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         self._lock = threading.Lock()
-        self._rules: list[tuple[Rule, int]] = [(rule, 0) for rule in rules]
+        self._rules = [Counted(rule) for rule in rules]
 
     def add(self, rule: Rule) -> None:
         with self._lock:
-            self._rules.append((rule, 0))
+            self._rules.append(Counted(rule))
 
-    @property
-    def rules(self) -> tuple[Rule, ...]:
+    def in_force(self, now: float) -> tuple[Counted, ...]:
+        """Those that can still strike; `now` are the lab's seconds."""
         with self._lock:
-            return tuple(rule for rule, _ in self._rules)
+            return tuple(replace(one) for one in self._rules if not is_spent(one.rule, one.fitted, now))
 
     def lift(self, rule: Rule) -> bool:
         """Takes one such rule out; False when there is none."""
         with self._lock:
-            for index, (one, _) in enumerate(self._rules):
-                if one == rule:
+            for index, one in enumerate(self._rules):
+                if one.rule == rule:
                     del self._rules[index]
                     return True
             return False
@@ -49,15 +59,16 @@ class FaultPlan:
         struck = self._struck(occasion)
         delay = sum(rule.effect.seconds for rule in struck if isinstance(rule.effect, Delay))
         others = [rule for rule in struck if not isinstance(rule.effect, Delay)][:1]
-        named = [rule.name for rule in struck if isinstance(rule.effect, Delay) or rule in others]
+        named = [words.effect(rule.effect) for rule in struck if isinstance(rule.effect, Delay) or rule in others]
         return Verdict(delay, others[0].effect if others else None, " + ".join(named) or None)
 
     def _struck(self, occasion: Occasion) -> list[Rule]:
         struck = []
         with self._lock:
-            for index, (rule, count) in enumerate(self._rules):
-                if fits(rule, occasion):
-                    self._rules[index] = (rule, count + 1)
-                    if strikes(rule, occasion, count + 1):
-                        struck.append(rule)
+            for one in self._rules:
+                if fits(one.rule, occasion):
+                    one.fitted += 1
+                    if strikes(one.rule, occasion, one.fitted):
+                        one.struck += 1
+                        struck.append(one.rule)
         return struck

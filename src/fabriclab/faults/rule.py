@@ -7,7 +7,7 @@ depends only on `seed` and the count.
 """
 
 import random
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from fabriclab.faults.effects import Effect
@@ -37,17 +37,11 @@ class Rule:
     probability: float = 1.0
     seed: int = 0
 
-    @property
-    def name(self) -> str:
-        """For the journal: the effect with what it carries."""
-        return repr(self.effect)
 
-    @property
-    def about(self) -> str:
-        """For a list of what is in force: the effect and the conditions that are given."""
-        given = [(one.name, getattr(self, one.name)) for one in fields(self) if one.name != "effect"]
-        said = [f"{name} {value}" for (name, value), one in zip(given, fields(self)[1:], strict=True) if value != one.default]
-        return f"{self.name} ({', '.join(said)})" if said else self.name
+def is_spent(rule: Rule, count: int, now: float) -> bool:
+    """Whether it cannot strike any more: `count` requests have fitted it, `now` are the lab's seconds."""
+    last = min((one for one in (rule.first, max(rule.nth, default=None)) if one is not None), default=None)
+    return (last is not None and count >= last) or (rule.until is not None and now >= rule.until)
 
 
 def fits(rule: Rule, occasion: Occasion) -> bool:

@@ -39,10 +39,22 @@ class Nodes:
 
     def begin(self) -> None:
         for loop in self._names:
-            for found in glob.glob(f"/sys/block/{loop}/{loop}p*"):
-                major, minor = _first_line(f"{found}/dev").split(":")
-                self._add(loop, int(found.rpartition("p")[2]), int(major), int(minor))
+            self._add_all(loop)
         self.complete()
+
+    def learn(self, name: str, minor: int) -> None:
+        """A disk that came into the running guest."""
+        self._names[f"loop{minor}"] = name
+        self._add_all(f"loop{minor}")
+        self.complete()
+
+    def forget(self, name: str, minor: int) -> None:
+        """A disk that goes: its partitions go with it."""
+        loop = f"loop{minor}"
+        for known in [one for one in self._known if one[0] == loop]:
+            _unlink(self._path(*known))
+            del self._known[known]
+        self._names.pop(loop, None)
 
     def patience(self) -> float | None:
         """Seconds until `complete` is due; None when it is not."""
@@ -65,6 +77,11 @@ class Nodes:
         for loop in self._names:
             if not glob.glob(f"/sys/block/{loop}/{loop}p*"):
                 self._tell_kernel(loop, None)
+
+    def _add_all(self, loop: str) -> None:
+        for found in glob.glob(f"/sys/block/{loop}/{loop}p*"):
+            major, minor = _first_line(f"{found}/dev").split(":")
+            self._add(loop, int(found.rpartition("p")[2]), int(major), int(minor))
 
     def _add(self, loop: str, number: int, major: int, minor: int) -> None:
         where = f"/sys/block/{loop}/{loop}p{number}"

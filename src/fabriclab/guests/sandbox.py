@@ -6,6 +6,7 @@ the kernel is the machine's.
 """
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -61,6 +62,11 @@ class Sandbox:
         return self.files / "upper"
 
     @property
+    def untouched(self) -> Path:
+        """The file tree before its first start."""
+        return self.files / "untouched"
+
+    @property
     def process(self) -> int:
         """The guest's first process, as this machine numbers it."""
         return self._running().process
@@ -104,21 +110,39 @@ class Sandbox:
         """Takes a disk out, from the next start on."""
         self._disks = [disk for disk in self._disks if disk.name != name]
 
+    @property
+    def disks(self) -> tuple[str, ...]:
+        """Names of what is in it, or will be with the next start."""
+        return tuple(disk.name for disk in self._disks)
+
     def attach(self, disk: Disk, content: bytes) -> None:
         """A disk in the running guest."""
         self.insert(disk, content)
-        number = self.namespace.attach_disk(f"{self._name}/disks/{disk.image}", disk.read_only)
-        self._hot[disk.name] = number
-        made = self.run(["mknod", "-m", "0660", f"/dev/{disk.name}", "b", str(LOOP_MAJOR), str(number)])
-        if not made.ok:
-            raise control.ControlError(f"{disk.name} could not be inserted: {made.errors.strip()}")
+        self._put_in(disk)
+
+    def attach_image(self, disk: Disk, image: volumes.Image) -> None:
+        """A disk in the running guest, with its partitions. The likeness of Hyper-V's bus shows it from the next start on."""
+        if disk.seat.at.startswith("nvme"):
+            raise control.ControlError(f"{disk.name}: an NVMe disk comes with the next boot only, except in a virtual machine")
+        self.insert_image(disk, image)
+        self._put_in(disk)
 
     def detach(self, name: str) -> None:
-        """Takes a disk out of the running guest."""
+        """Takes a disk out of the running guest. A loop device cannot be pulled from under a mount: that is refused."""
+        mounts = self.run(["cat", "/proc/mounts"], timeout=20).output
+        used = re.findall(rf"^/dev/{re.escape(name)}(?:p?\d+)? (\S+)", mounts, re.MULTILINE)
+        is_disc = name in (disk.name for disk in self._disks if disk.read_only)
+        if used and not is_disc:
+            raise control.ControlError(
+                f"{name} is mounted at {used[0]}: only a virtual machine lets go of a disk that is in use"
+            )
         self.run(["rm", "-f", f"/dev/{name}"])
         self.remove(name)
         number = self._hot.pop(name, None)
+        if number is None and not is_disc:
+            number = self._loops.pop(name, None)
         if number is not None:
+            self._running().channel.ask("disk", name=name, minor=number, there=False)
             self.namespace.detach_disk(number)
 
     def start(self) -> None:
@@ -139,9 +163,9 @@ class Sandbox:
             self.namespace.channel.ask("stop", waiter=booted.waiter)
             booted.channel.close()
             os.close(booted.watch)
-        for number in self._loops.values():
+        for number in (*self._loops.values(), *self._hot.values()):
             self.namespace.detach_disk(number)
-        self._loops = {}
+        self._loops, self._hot = {}, {}
 
     def reboot(self) -> None:
         """The same disk, new processes and a new boot id."""
@@ -205,7 +229,7 @@ class Sandbox:
 
     def changes(self) -> tuple[Change, ...]:
         """What differs from the guest before its first start."""
-        return compare(self.upper, self.files / "untouched")
+        return compare(self.upper, self.untouched)
 
     def _specification(self, place: str, devices: list[list[Any]], media: list[list[str]]) -> dict[str, Any]:
         """What guest_init makes the guest from."""
@@ -244,6 +268,17 @@ class Sandbox:
         machine.write_disks(self.files / "bus", self.files / "block", self.files / "class", disks)
         layers = [[f"{place}/class", "sys/class"]] if any((self.files / "class").iterdir()) else []
         return [*layers, [f"{place}/bus", "sys/bus"], [f"{place}/block", "sys/block"]]
+
+    def _put_in(self, disk: Disk) -> None:
+        number = self.namespace.attach_disk(
+            f"{self._name}/disks/{disk.image}", disk.read_only, scan_partitions=not disk.read_only
+        )
+        self._hot[disk.name] = number
+        made = self.run(["mknod", "-m", "0660", f"/dev/{disk.name}", "b", str(LOOP_MAJOR), str(number)])
+        if not made.ok:
+            raise control.ControlError(f"{disk.name} could not be inserted: {made.errors.strip()}")
+        if not disk.read_only:
+            self._running().channel.ask("disk", name=disk.name, minor=number, there=True)
 
     def _attach(self, disk: Disk) -> int:
         number = self.namespace.attach_disk(

@@ -58,6 +58,9 @@ class Server:
         try:
             if message["do"] == "spawn":
                 control.send(self._channel, {"ok": self._spawn(message, descriptors)})
+            elif message["do"] == "disk":
+                (self._nodes.learn if message["there"] else self._nodes.forget)(message["name"], message["minor"])
+                control.send(self._channel, {"ok": None})
             else:
                 self._kill(message["process"], message["signal"], message["group"])
                 control.send(self._channel, {"ok": None})

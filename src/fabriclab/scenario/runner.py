@@ -61,10 +61,13 @@ class Runner:
     def marked(self, name: str) -> Mark | None:
         return self._schedule.marked(name)
 
-    def do_now(self, what: Do) -> None:
-        """Something from outside the scenario, from any thread. Raises StepFailed, OSError, GuestTimeout, BadEvent."""
+    def do_now(self, what: Do) -> str | None:
+        """Something from outside the scenario, from any thread; the output where it is a command.
+
+        Raises StepFailed, OSError, GuestTimeout, BadEvent.
+        """
         with self._doing:
-            doing.do(what, self._lab)
+            return doing.do(what, self._lab)
 
     def begin(self) -> None:
         """Does what is due before the agent starts, and starts it."""

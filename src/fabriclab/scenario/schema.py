@@ -43,7 +43,10 @@ _OWN: dict[str, tuple[str, list[Key]]] = {
     "kill-agent": ("SIGKILL.", []),
     "restart-agent": ("Stops and starts the agent.", []),
     "reboot": ("Powers the guest off and on.", [{"name": "agent", "kind": "true or false", "default": True}]),
-    "insert-dvd": ("Another provisioning DVD in the drive; the keys of [ovf].", [{"name": "…", "kind": "the keys of [ovf]"}]),
+    "insert-dvd": (
+        "Another provisioning DVD in the drive of the running guest.",
+        [{"name": "ovf", "kind": "a table, as [ovf]"}, {"name": "medium", "kind": "a table, as [medium]"}],
+    ),
     "eject-dvd": ("Takes the DVD out.", []),
     "replace-disk": (
         "Another disk from the next boot on, as after a redeployment; the keys of a [[machine.disk]].",
@@ -56,6 +59,19 @@ _OWN: dict[str, tuple[str, list[Key]]] = {
     "remove-disk": (
         "No such disk from the next boot on, as after a resize.",
         [{"name": "name", "kind": "text", "default": "sdb"}],
+    ),
+    "attach-disk": (
+        "A disk comes into the running guest: an empty data disk, or what the keys of a [[machine.disk]] say.",
+        [
+            {"name": "name", "kind": "text", "default": "sdc"},
+            {"name": "content", "kind": "text", "default": "nothing"},
+            {"name": "mib", "kind": "a whole number", "default": 64},
+            {"name": "…", "kind": "the disk's keys"},
+        ],
+    ),
+    "detach-disk": (
+        "The disk is taken out of the running guest.",
+        [{"name": "name", "kind": "text", "default": "sdc"}],
     ),
     "pause-guest": ("Every process of the guest stands still.", []),
     "resume-guest": ("The guest goes on.", []),

@@ -100,6 +100,20 @@ class RemoveDisk:
 
 
 @dataclass(frozen=True)
+class AttachDisk:
+    """A disk comes into the running guest, as when somebody adds a data disk to a VM."""
+
+    drive: Drive
+
+
+@dataclass(frozen=True)
+class DetachDisk:
+    """The disk is taken out of the running guest."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Pause:
     """Every process of the guest stands still, as while a VM is moved; `over`: they go on."""
 
@@ -133,6 +147,8 @@ Do = (
     | EjectMedium
     | ReplaceDisk
     | RemoveDisk
+    | AttachDisk
+    | DetachDisk
     | Pause
     | Run
     | Note

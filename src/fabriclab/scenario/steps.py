@@ -7,6 +7,7 @@ Events are written as their class is called, in lower case with hyphens, and the
 import re
 from collections.abc import Callable
 from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,10 +17,11 @@ from fabriclab.faults.rule import Rule
 from fabriclab.scenario import disks, medium, packages
 from fabriclab.scenario import step as values
 from fabriclab.scenario.expected import START
+from fabriclab.scenario.fitting import unknown_key
 from fabriclab.scenario.step import Do, Source, Step, Wanted
 from fabriclab.scenario.table import BadScenario, Table
 from fabriclab.world import events
-from fabriclab.world.events import Channel, SetSwitch, UninstallExtension
+from fabriclab.world.events import Channel, PublishExtensions, PutExtension, SetSwitch, UninstallExtension
 from fabriclab.world.extension import Extension, Settings
 from fabriclab.world.switches import Switches, UnknownSwitch, switch
 
@@ -27,15 +29,28 @@ CHANNELS = ("wire", "fast-track")
 
 
 def parse(table: Table, number: int) -> Step:
+    at, seconds = table.moment("at", START)
+    delay = table.seconds("delay", 0.0)
+    name = table.maybe_text("id")
+    do = parse_do(table)
+    return Step(do, name if name is not None else f"{table.text('do')} {number}", at, seconds + delay)
+
+
+def parse_do(table: Table) -> Do:
+    """What is done alone, `do` and the verb's keys; every other key is refused."""
     verb = table.text("do")
     if verb not in VERBS:
-        table.wrong("do", f'"{verb}" is none of {", ".join(sorted(VERBS))}')
-    at, seconds = table.moment("at", START)
-    name = table.text("id", f"{verb} {number}")
-    delay = table.seconds("delay", 0.0)
+        table.wrong("do", unknown_verb(verb))
     do = VERBS[verb](table)
     table.finish()
-    return Step(do, name, at, seconds + delay)
+    return do
+
+
+def unknown_verb(verb: str) -> str:
+    """The reason, with the verbs that are spelt nearly so, else a word on where they all stand."""
+    known = sorted(VERBS)
+    near = get_close_matches(verb.replace("_", "-"), known, 2) or [one for one in known if verb and verb in one.split("-")][:4]
+    return f'"{verb}" is no verb; ' + (f"did you mean {' or '.join(near)}?" if near else "`fabriclab do` lists them all")
 
 
 def fault(table: Table) -> Rule:
@@ -64,14 +79,35 @@ def _wanted(table: Table) -> Wanted:
     if one and "settings" in table:
         table.wrong(next(iter(one)), "stands beside settings, which says it already")
     given = table.rest()
+    unknown = sorted(set(given) - _OF_EXTENSION)
+    if unknown:
+        table.wrong(unknown[0], unknown_key(unknown[0], _OF_EXTENSION | {*_INSTANCE, *packages.KINDS}))
     given.setdefault("version", "1.0.0")
     given.setdefault("settings", [one])
     instances = given["settings"]
     if isinstance(instances, list) and any(isinstance(part, dict) and "name" in part for part in instances):
         given.setdefault("multi_config", True)
-    return Wanted(table.build(Extension, given), source)
+    extension = table.build(Extension, given)
+    if (reason := bad_name(extension)) is not None:
+        table.wrong(*reason)
+    return Wanted(extension, source)
 
 
+def bad_name(extension: Extension) -> tuple[str, str] | None:
+    """Key and reason when a name could not be one on Azure: it becomes the name of files and directories."""
+    if _NAME.fullmatch(extension.name) is None:
+        return (
+            "name",
+            f'"{extension.name}" is no name of an extension; one is written Publisher.Type, of letters, digits, . _ -',
+        )
+    for instance in extension.settings:
+        if instance.name and _NAME.fullmatch(instance.name) is None:
+            return "settings", f'"{instance.name}" is no name of an instance; one has letters, digits, . _ -'
+    return None
+
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
+_OF_EXTENSION = {field.name for field in fields(Extension)}
 _INSTANCE = tuple(field.name for field in fields(Settings) if field.name not in ("name", "state"))
 
 
@@ -114,6 +150,12 @@ def _event(kind: type[Any]) -> Callable[[Table], Do]:
                 switch(Switches(), event.name, event.value)
             except UnknownSwitch as problem:
                 table.wrong("value", str(problem))
+        extensions = {PutExtension: "extension", PublishExtensions: "extensions"}.get(kind)
+        if extensions is not None:
+            given = getattr(event, extensions)
+            for extension in given if isinstance(given, tuple) else (given,):
+                if (reason := bad_name(extension)) is not None:
+                    table.wrong(f"{extensions}.{reason[0]}", reason[1])
         return values.Happen(event)
 
     return read
@@ -140,6 +182,8 @@ VERBS: dict[str, Callable[[Table], Do]] = {
     "eject-dvd": lambda table: values.EjectMedium(),
     "replace-disk": lambda table: values.ReplaceDisk(disks.parse(table)),
     "remove-disk": lambda table: values.RemoveDisk(table.text("name", "sdb")),
+    "attach-disk": lambda table: values.AttachDisk(disks.parse_data(table)),
+    "detach-disk": lambda table: values.DetachDisk(table.text("name", disks.DATA)),
     "pause-guest": lambda table: values.Pause(),
     "resume-guest": lambda table: values.Pause(over=True),
     "run": _run,

@@ -101,7 +101,7 @@ def test_a_drop_leaves_the_client_waiting_and_the_service_in_ignorance(make: Mak
         lab.get(timeout=0.3)
     assert lab.service.calls == 0
     (entry,) = lab.journal.entries()
-    assert entry.exchange is not None and entry.exchange.status is None and entry.fault == "Drop()"
+    assert entry.exchange is not None and entry.exchange.status is None and entry.fault == "never answered"
     assert lab.get() == (200, b"incarnation 1")
 
 

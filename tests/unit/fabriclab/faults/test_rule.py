@@ -61,7 +61,7 @@ def test_delays_add_up_and_the_first_other_effect_counts() -> None:
     plan = FaultPlan([Rule(Delay(1.0)), Rule(Status(503)), Rule(Delay(0.5)), Rule(Reset())])
     verdict = plan.judge(GOAL_STATE)
     assert (verdict.delay, verdict.effect) == (1.5, Status(503))
-    assert verdict.name is not None and "503" in verdict.name and "Reset" not in verdict.name
+    assert verdict.name is not None and "503" in verdict.name and "reset" not in verdict.name
 
 
 def test_each_rule_counts_only_what_fits_it() -> None:
@@ -77,3 +77,31 @@ def test_a_cleared_plan_strikes_nothing_and_a_new_rule_counts_from_one() -> None
     assert plan.judge(GOAL_STATE).effect is None
     plan.add(Rule(Reset(), nth=(1,)))
     assert plan.judge(GOAL_STATE).effect == Reset()
+
+
+@pytest.mark.parametrize(
+    ("rule", "requests", "now", "left"),
+    [
+        (Rule(Drop(), first=2), 1, 0.0, True),
+        (Rule(Drop(), first=2), 2, 0.0, False),
+        (Rule(Drop(), nth=(1, 3)), 2, 0.0, True),
+        (Rule(Drop(), nth=(1, 3)), 3, 0.0, False),
+        (Rule(Drop(), until=5.0), 9, 4.9, True),
+        (Rule(Drop(), until=5.0), 0, 5.0, False),
+        (Rule(Drop(), every=2), 9, 99.0, True),
+    ],
+)
+def test_a_fault_that_cannot_strike_any_more_is_not_in_force(rule: Rule, requests: int, now: float, left: bool) -> None:
+    plan = FaultPlan([rule])
+    for _ in range(requests):
+        plan.judge(GOAL_STATE)
+    assert [one.rule for one in plan.in_force(now)] == ([rule] if left else [])
+    assert plan.lift(rule)
+
+
+def test_what_is_in_force_says_how_many_requests_it_has_seen_and_struck() -> None:
+    plan = FaultPlan([Rule(Drop(), every=2)])
+    for _ in range(5):
+        plan.judge(GOAL_STATE)
+    (one,) = plan.in_force(0.0)
+    assert (one.fitted, one.struck) == (5, 2)

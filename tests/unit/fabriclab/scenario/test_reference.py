@@ -37,5 +37,5 @@ def test_every_expectation_source_sample_and_fault_is_named(key: str) -> None:
 def test_every_named_element_of_the_ovf_document_exists() -> None:
     section = PAGE.partition("### `[ovf]`")[2].partition("### ")[0]
     named = {word for cell in re.findall(r"^\| ([^|]+) \|", section, re.MULTILINE) for word in re.findall(r"`([a-z_]+)`", cell)}
-    own = {"ssh_keys", "custom_text", "nil", "leave_out", "raw"}
+    own = {"ssh_keys", "custom_text", "nil", "leave_out", "as_is", "raw"}
     assert named - own <= {field.name for field in fields(Ovf)} and own <= named
