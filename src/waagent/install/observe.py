@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from waagent.guest.profile import Guest, filled
+from waagent.install import mark
 from waagent.install.placement import Placement
 from waagent.model.failure import CommandFailure
 from waagent.system.port import Kind, System
@@ -22,7 +24,10 @@ class Facts:
 
     present: dict[str, bytes] = field(default_factory=dict)
     saved: frozenset[str] = frozenset()
-    missing_directories: tuple[str, ...] = ()
+    missing_directories: Mapping[str, str] = field(default_factory=dict)
+    """Of our files, each with the topmost one that is missing above it."""
+    own_directories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those that came with our files, and what is in them."""
     running: bool = False
     systemd_runs: bool = False
     lacking: tuple[str, ...] = ()
@@ -41,11 +46,28 @@ def observe(system: System, guest: Guest, placement: Placement, *, inert: bool =
     return Facts(
         present,
         frozenset(file.path for file in placement.files if system.files.facts(file.path + SAVED) is not None),
-        tuple(directory for directory in directories if not system.files.exists(directory)),
+        {directory: _topmost(system, directory) for directory in directories if not system.files.exists(directory)},
+        _own_directories(system, present),
         not inert and _runs(system, guest),
         not inert and system.files.exists("/run/systemd/system"),
         () if inert else tuple(name for name in needed if system.commands.find(name) is None),
     )
+
+
+def _topmost(system: System, directory: str) -> str:
+    while not system.files.exists(posixpath.dirname(directory)):
+        directory = posixpath.dirname(directory)
+    return directory
+
+
+def _own_directories(system: System, present: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for path, content in present.items():
+        marked, directory = mark.read(content), posixpath.dirname(path)
+        while marked and marked.made and f"{directory}/".startswith(f"{marked.made}/"):
+            found[directory] = tuple(system.files.names(directory))
+            directory = posixpath.dirname(directory)
+    return found
 
 
 def link(target: str) -> bytes:

@@ -54,13 +54,17 @@ class Placed:
 
 @dataclass(frozen=True)
 class Placement:
-    """All that one system is given; the commands that have the service started at boot, and no longer."""
+    """All that one system is given; the commands that have the service started at boot, and no longer.
+
+    ``forget`` are those that have to find the files gone.
+    """
 
     init: Init
     service: str
     files: tuple[Placed, ...]
     register: tuple[Argv, ...]
     unregister: tuple[Argv, ...]
+    forget: tuple[Argv, ...] = ()
 
 
 _BSD = ("freebsd", "openbsd")
@@ -127,7 +131,7 @@ def place(
         *_manual(guest, manual),
         *_service(guest, init, words, merged),
     )
-    return Placement(init, guest.service_name, files, _register(guest, init), _unregister(guest, init))
+    return Placement(init, guest.service_name, files, _register(guest, init), _unregister(guest, init), _forget(guest, init))
 
 
 def _taken_from(libraries: str) -> str:
@@ -237,8 +241,14 @@ def _sysv_commands(guest: Guest) -> tuple[tuple[Argv, ...], tuple[Argv, ...]]:
     if guest.family in ("suse11", "suse"):
         return (("insserv", "{name}"),), (("insserv", "-r", "{name}"),)
     if _is_debian(guest):
-        return (("update-rc.d", "{name}", "defaults"),), (("update-rc.d", "-f", "{name}", "remove"),)
+        return (("update-rc.d", "{name}", "defaults"),), ()
     return (("chkconfig", "--add", "{name}"),), (("chkconfig", "--del", "{name}"),)
+
+
+def _forget(guest: Guest, init: Init) -> tuple[Argv, ...]:
+    """While the script is there, update-rc.d leaves the order of the others as it was with it."""
+    forced = ("update-rc.d", "-f", guest.service_name, "remove")
+    return (forced,) if init is Init.SYSV and _is_debian(guest) else ()
 
 
 def _is_debian(guest: Guest) -> bool:

@@ -1,24 +1,20 @@
 """Laying the service and taking it away, as actions (guest.md 8.5, 10.1). Pure.
 
-A file that is laid here ends with a line that says so (``MARK``); a package's has none. So that what a package or a person
-has put there is told from ours without a record that could be lost, and ``unregister`` takes nothing else.
+A file that is laid here is marked as ours (``mark``), and ``unregister`` takes nothing else; a directory that had to be made
+goes with the last of its files, unless somebody else has put something there.
 """
 
 from __future__ import annotations
 
-import gzip
-import zlib
+import posixpath
 
 from waagent.guest import services
-from waagent.guest.profile import Guest
+from waagent.guest.profile import Argv, Guest
+from waagent.install import mark
 from waagent.install.observe import SAVED, Facts, link
 from waagent.install.placement import Init, Placed, Placement
 from waagent.model.failure import SystemFailure
 from waagent.system.action import Action, MakeDirectory, Plan, Remove, Rename, Run, Symlink, WriteFile
-
-REMARK = "laid by waagent -register-service; -unregister-service takes it away"
-MARK = f"{REMARK}\n".encode()
-_PACKED = b"\x1f\x8b"
 
 
 def stage(placement: Placement, facts: Facts) -> Plan:
@@ -44,18 +40,20 @@ def unregister(guest: Guest, placement: Placement, facts: Facts, undone: Plan = 
 
     ``undone``: what takes back what the agent has done to the machine while it ran; it has to be stopped by then.
     """
-    commands = tuple(
-        Run(argv, why="have the service started at boot no longer", optional=True, timeout=120.0)
-        for argv in placement.unregister
-    )
     ours = [file.path for file in placement.files if _is_ours(placement, facts, file)]
     files: list[Action] = [Remove(path, why="take away what was laid") for path in ours]
     files += [Rename(path + SAVED, path, why="put back what was there before") for path in ours if path in facts.saved]
+    files += _directories_gone(facts, frozenset(ours) - facts.saved)
     reload: Plan = ()
     if (files or undone) and placement.init is Init.SYSTEMD and facts.systemd_runs:
         reload = (Run(("systemctl", "daemon-reload"), why="have systemd forget the unit", optional=True),)
     stop = services.control(guest, "stop") if facts.running else ()
-    return (*stop, *commands, *undone, *files, *reload)
+    return (*stop, *_forgotten(placement.unregister), *undone, *files, *_forgotten(placement.forget), *reload)
+
+
+def _forgotten(commands: tuple[Argv, ...]) -> Plan:
+    why = "have the service started at boot no longer"
+    return tuple(Run(argv, why=why, optional=True, timeout=120.0) for argv in commands)
 
 
 def left(placement: Placement, facts: Facts) -> tuple[str, ...]:
@@ -65,13 +63,14 @@ def left(placement: Placement, facts: Facts) -> tuple[str, ...]:
 
 def _laid(placement: Placement, facts: Facts, file: Placed, force: bool) -> Plan:
     there = facts.present.get(file.path)
-    content = file.data(REMARK)
+    content = file.data(mark.remark(facts.missing_directories.get(posixpath.dirname(file.path), "")))
     if there is None:
         return (_lay(file, content),)
-    if there in (content, file.data(), link(file.target)) or file.keep:
+    marked = mark.read(there)
+    if there in (file.data(), link(file.target)) or file.keep or (marked and marked.body == file.content.encode()):
         return ()
     if _is_ours(placement, facts, file):
-        return (_lay(file, content),)
+        return (_lay(file, file.data(mark.remark(marked.made if marked else ""))),)
     if file is placement.files[0]:
         return ()  # the program: whoever has put it there, it is the one that was asked
     if not force:
@@ -88,17 +87,20 @@ def _is_ours(placement: Placement, facts: Facts, file: Placed) -> bool:
     if there is None:
         return False
     if file.target:
-        return there == link(file.target) and any(_is_marked(content) for content in facts.present.values())
-    return there == file.data(REMARK) if file.keep else _is_marked(there)
+        return there == link(file.target) and any(mark.read(content) for content in facts.present.values())
+    marked = mark.read(there)
+    return marked is not None and (not file.keep or marked.body == file.content.encode())
 
 
-def _is_marked(content: bytes) -> bool:
-    if content.startswith(_PACKED):
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error):
-            return False
-    return content.endswith(MARK)
+def _directories_gone(facts: Facts, removed: frozenset[str]) -> Plan:
+    """Directories that came with our files and have nothing else in them, the deepest first."""
+    gone = set(removed)
+    found: list[Action] = []
+    for directory in sorted(facts.own_directories, key=len, reverse=True):
+        if all(f"{directory}/{name}" in gone for name in facts.own_directories[directory]):
+            gone.add(directory)
+            found.append(Remove(directory, why="take away a directory that was made for it"))
+    return tuple(found)
 
 
 def _lay(file: Placed, content: bytes, owner: str | None = "root") -> Action:

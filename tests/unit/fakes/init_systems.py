@@ -30,12 +30,13 @@ checkproc() { [ "$1" = -p ] || return 2; [ -r "$2" ] && kill -0 "$(cat "$2")" 2>
 """,
     "sbin/openrc-run": ENDED
     + """
+ebegin() { :; }; eend() { return $1; }
 . "$1"
-need() { :; }; after() { echo "after $*" >> "@ROOT@/depends"; }; provide() { :; }
+use() { :; }; after() { echo "after $*" >> "@ROOT@/depends"; }; provide() { :; }
 case "$2" in
     start) [ "$command_background" = yes ] || exit 9; depend
            setsid $command $command_args </dev/null >/dev/null 2>&1 & echo $! > "$pidfile" ;;
-    stop) kill "$(cat "$pidfile")"; ended "$(cat "$pidfile")"; rm -f "$pidfile" ;;
+    stop) stop && rm -f "$pidfile" ;;
     restart) "$0" "$1" stop; "$0" "$1" start ;;
     status) [ -r "$pidfile" ] && kill -0 "$(cat "$pidfile")" 2>/dev/null || exit 3 ;;
     *) exit 1 ;;

@@ -18,7 +18,7 @@ from waagent.config.sections import Config
 from waagent.guest.detect import choose, detect
 from waagent.guest.families.debian import DEBIAN
 from waagent.guest.profile import Guest, Identity
-from waagent.install import observe, plan, values
+from waagent.install import mark, observe, plan, values
 from waagent.install.placement import Placement, place
 from waagent.model.failure import SystemFailure
 from waagent.system.action import Action, Remove, WriteFile
@@ -106,6 +106,11 @@ def tree(system: System) -> dict[str, bytes]:
         for path in (file.path, file.path + observe.SAVED)
         if system.files.facts(path) is not None
     }
+
+
+def bodies(found: dict[str, bytes]) -> dict[str, bytes]:
+    """Without what their marks say: a directory that was made before the cut was there already."""
+    return {path: marked.body if (marked := mark.read(content)) else content for path, content in found.items()}
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
@@ -236,7 +241,7 @@ def test_a_plan_that_is_cut_short_anywhere_and_made_again_ends_the_same() -> Non
         facts = observe.observe(system, DEBIAN, placed())
         apply(system, plan.register(DEBIAN, placed(), facts, force=True)[:cut])
         register(system, force=True)
-        assert tree(system) == tree(whole)
+        assert bodies(tree(system)) == bodies(tree(whole))
 
 
 def test_an_appliance_is_refused() -> None:
@@ -248,7 +253,7 @@ def test_what_is_laid_compressed_is_known_again_and_taken_away() -> None:
     guest = choose(Identity("rhel", "9.4"))
     found = place(guest, systemd=True, manual=".TH WAAGENT 1\n")
     page = next(file for file in found.files if file.path == "/usr/share/man/man1/waagent.1.gz")
-    laid = {file.path: file.data(plan.REMARK) for file in found.files}
+    laid = {file.path: file.data(mark.remark()) for file in found.files}
     assert gzip.decompress(laid[page.path]).decode().splitlines()[-1].startswith('.\\" laid by')
     assert not [step for step in plan.register(guest, found, observe.Facts(laid)) if isinstance(step, WriteFile)]
     removed = [step.path for step in plan.unregister(guest, found, observe.Facts(laid)) if isinstance(step, Remove)]
@@ -299,3 +304,37 @@ def test_what_the_agent_did_while_it_ran_is_taken_back() -> None:
         assert files.facts(gone) is None, gone
     assert files.facts("/lib/systemd/system/walinuxagent.service.d/12-CPUQuota.conf") is None
     assert files.read(grub) == b'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n'
+
+
+def test_directories_that_were_made_for_it_go_with_the_last_file() -> None:
+    system, _ = ready({"/lib/.keep": "", "/lib/systemd/system/other.service": "[Unit]\n"})
+    register(system)
+    assert b"with /lib/udev; " in system.files.read("/lib/udev/rules.d/66-azure-storage.rules")
+    assert b" with " not in system.files.read("/lib/systemd/system/walinuxagent.service").splitlines()[-1]
+    unregister(system)
+    assert system.files.facts("/lib/udev") is None
+    assert system.files.facts("/lib/systemd/system/other.service") is not None
+
+
+def test_a_directory_that_somebody_else_uses_by_now_stays() -> None:
+    system, _ = ready({"/lib/.keep": ""})
+    register(system)
+    system.files.write("/lib/udev/rules.d/70-mine.rules", b"mine\n")
+    unregister(system)
+    assert system.files.names("/lib/udev/rules.d") == ("70-mine.rules",)
+    assert system.files.facts("/lib/udev/rules.d/66-azure-storage.rules") is None
+
+
+def test_a_newer_version_keeps_what_the_mark_says() -> None:
+    system, _ = ready({"/lib/.keep": ""})
+    register(system)
+    path = "/lib/udev/rules.d/66-azure-storage.rules"
+    system.files.write(path, b"# as an old version had it\n" + system.files.read(path).splitlines(keepends=True)[-1])
+    register(system)
+    assert b"with /lib/udev; " in system.files.read(path)
+    assert b"old version" not in system.files.read(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"text", b"# laid by waagent -register-service\nmore\n", b"\x1f\x8b"])
+def test_a_file_without_the_last_line_is_somebody_elses(content: bytes) -> None:
+    assert mark.read(content) is None
