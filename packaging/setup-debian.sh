@@ -21,11 +21,17 @@ case "${1:-lab}" in
   rpm)
     packages=(rpm rpmlint cpio createrepo-c dnf zypper) # rpmbuild; the rest looks through what it has built
     ;;
+  scripts)
+    packages=(shellcheck busybox mksh ksh) # the shells of other systems, and what reads scripts for mistakes
+    ;;
+  selinux)
+    packages=(checkpolicy semodule-utils selinux-policy-dev m4 make) # the policy module of packaging/selinux
+    ;;
   vm)
     packages=(qemu-system-x86 qemu-utils seabios ipxe-qemu zstd mmdebstrap e2fsprogs util-linux iproute2) # fabriclab --guest vm
     ;;
   *)
-    echo "usage: $0 [lab|vm|deb|rpm]" >&2
+    echo "usage: $0 [lab|vm|deb|rpm|scripts|selinux]" >&2
     exit 2
     ;;
 esac
@@ -45,6 +51,9 @@ if [ ! -e /usr/sbin/policy-rc.d ]; then # nothing that comes with a service star
   chmod 755 /usr/sbin/policy-rc.d
   trap 'rm -f /usr/sbin/policy-rc.d' EXIT
 fi
+mkdir -p /run/lock
+exec 9>/run/lock/waagent-setup-debian # two tests may want packages at once
+flock 9
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -1,10 +1,13 @@
 """The init scripts, run by sh beside stand-ins for what their systems bring, with a stand-in agent that is a real process.
 
-Each script is the one that the placement gives its system, with the directories of the machine put below a temporary one.
+Each script is the one that the placement gives its system, with the directories of the machine put below a temporary one. They
+are run by the shell of their system too, or by its closest kin: bash for Red Hat and SUSE, busybox for Alpine and OpenWrt, mksh
+for OpenBSD.
 """
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +18,9 @@ import pytest
 from unit.fakes.init_systems import PREFIX, STAND_INS
 from waagent.guest.detect import choose
 from waagent.guest.profile import Identity
-from waagent.install.placement import place
+from waagent.install.placement import Placed, place
 
+PROJECT = Path(__file__).resolve().parents[2]
 SYSTEMS = {
     "redhat": Identity("centos", "6.10"),
     "suse": Identity("sles", "11.4"),
@@ -73,9 +77,9 @@ class Script:
         path.write_text(text)
         path.chmod(0o755)
 
-    def do(self, verb: str) -> subprocess.CompletedProcess[str]:
+    def do(self, verb: str, shell: tuple[str, ...] = ("/bin/sh",)) -> subprocess.CompletedProcess[str]:
         leading = [str(self.root / PREFIX[self.name])] if self.name in PREFIX else []
-        command = ["/bin/sh", *leading, str(self.path), verb]
+        command = [*shell, *leading, str(self.path), verb]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     def agents(self) -> list[int]:
@@ -131,6 +135,65 @@ def test_a_script_starts_tells_restarts_and_stops_the_agent(script: Callable[[st
     assert done.returncode == 0, done.stderr
     assert one.settles(0) == []
     assert one.do("status").returncode != 0
+
+
+@pytest.fixture(scope="module")
+def shells() -> None:
+    """The shells of other systems."""
+    if os.geteuid() != 0 and not all(shutil.which(name) for name in ("shellcheck", "busybox", "mksh", "ksh")):
+        pytest.skip("shells of other systems are missing, and only root installs them")
+    subprocess.run(["bash", str(PROJECT / "packaging/setup-debian.sh"), "scripts"], check=True, timeout=300)
+
+
+SHELLS: dict[str, tuple[str, ...]] = {
+    "redhat": ("bash", "--posix"),
+    "suse": ("bash", "--posix"),
+    "debian7": ("dash",),
+    "devuan": ("busybox", "ash"),
+    "openrc": ("busybox", "ash"),
+    "openwrt": ("busybox", "ash"),
+    "freebsd": ("busybox", "ash"),
+    "openbsd": ("mksh",),
+}
+
+
+@pytest.mark.slow  # shells are installed
+@pytest.mark.registry
+@pytest.mark.parametrize("name", sorted(SYSTEMS))
+def test_the_shell_of_its_system_does_the_same(script: Callable[[str], Script], shells: None, name: str) -> None:
+    one, shell = script(name), SHELLS[name]
+    assert one.do("start", shell).returncode == 0
+    one.settles(1)
+    assert one.do("status", shell).returncode == 0
+    assert one.do("stop", shell).returncode == 0
+    assert one.settles(0) == []
+    assert one.do("status", shell).returncode != 0
+
+
+@pytest.mark.slow
+@pytest.mark.registry
+@pytest.mark.parametrize("name", [*sorted(SYSTEMS), "upstart"])
+def test_every_shell_reads_it_and_shellcheck_finds_nothing(shells: None, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(upstart_script() if name == "upstart" else service_of(name).content)
+    for shell in ("dash", "busybox ash", "mksh", "ksh", "bash --posix"):
+        done = subprocess.run([*shell.split(), "-n", str(path)], capture_output=True, text=True, timeout=20, check=False)
+        assert done.returncode == 0, f"{shell}: {done.stderr}"
+    dialect = "ksh" if name == "openbsd" else "sh"
+    # files of other systems that are read, and words that are for those: neither is here
+    command = ["shellcheck", f"--shell={dialect}", "--exclude=SC1091,SC2034", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def service_of(name: str) -> Placed:
+    files = place(choose(SYSTEMS[name]), systemd=False, python="/usr/bin/python3").files
+    return next(file for file in files if "init.d/" in file.path or "/rc.d/" in file.path)
+
+
+def upstart_script() -> str:
+    job = next(file for file in UPSTART.files if file.path == "/etc/init/walinuxagent.conf").content
+    return "#!/bin/sh\n" + job.partition("pre-start script\n")[2].partition("end script")[0]
 
 
 @pytest.mark.parametrize("name", sorted(SYSTEMS))
@@ -210,7 +273,7 @@ UPSTART = place(choose(Identity("ubuntu", "14.04")), systemd=False)
 
 
 def test_the_job_of_upstart_says_when_it_runs_and_what() -> None:
-    """A strict reading in place of init-checkconf, which no present system has."""
+    """A strict reading in place of init-checkconf: upstart is in no Debian since 8."""
     job = next(file for file in UPSTART.files if file.path == "/etc/init/walinuxagent.conf").content
     script = re.search(r"^pre-start script\n(.*?)^end script$", job, re.MULTILINE | re.DOTALL)
     assert script is not None
