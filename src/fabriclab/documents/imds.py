@@ -149,7 +149,7 @@ def _compute(world: World) -> dict[str, Any]:
         "offer": facts.offer,
         "osProfile": {
             "adminUsername": identity.admin_user,
-            "computerName": identity.vm_name,
+            "computerName": identity.computer_name or identity.vm_name,
             "disablePasswordAuthentication": _word(facts.disable_password_authentication),
         },
         "osType": "Linux",

@@ -11,6 +11,8 @@ One TOML file per agent (adapters/*.toml, or any other path). Keys:
             environment         a table of text
             unit                systemd's name of it, default walinuxagent.service: what a guest with systemd starts instead;
                                 empty when there is none before somebody installs it
+            held_by             a word of the kernel's command line that keeps the agent out of a boot; it is started by a boot
+                                without the word, so that it has to be a virtual machine, and its package enables it
     [configuration]             key = "value" lines to set in the file `path` (default /etc/waagent.conf)
 
 Unknown keys are refused: a misspelt one would silently test something else.
@@ -24,6 +26,8 @@ from dataclasses import dataclass, field
 from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
+
+from fabriclab.world.spelling import meant
 
 tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
@@ -54,6 +58,7 @@ class Adapter:
     configuration_path: str = CONFIGURATION
     configuration: dict[str, str] = field(default_factory=dict)
     unit: str = UNIT
+    held_by: str = ""
     guest: str = SANDBOX
     image: Path | None = None
 
@@ -74,7 +79,9 @@ def find(name: str) -> Adapter:
         return Adapter(path.name, path / "adapter.toml", lay=(), copy=".", command=command)
     if path.is_file():
         return load(path)
-    raise BadAdapter(f"{name}: no such agent; known are {', '.join(names())}, a directory or an adapter's file")
+    raise BadAdapter(
+        f"{name}: no such agent; known are {', '.join(names())}, a directory or an adapter's file{meant(name, names())}"
+    )
 
 
 def names() -> tuple[str, ...]:
@@ -93,7 +100,7 @@ def parse(document: dict[str, Any], path: Path) -> Adapter:
     top = _table(document, path, "", {"name", "about", "root", "lay", "start", "configuration"})
     root = _table(top.get("root", {}), path, "root", {"kind", "suite", "packages"})
     lay = _table(top.get("lay", {}), path, "lay", {"run", "copy"})
-    start = _table(top.get("start", {}), path, "start", {"command", "environment", "unit"})
+    start = _table(top.get("start", {}), path, "start", {"command", "environment", "unit", "held_by"})
     settings = dict(_table(top.get("configuration", {}), path, "configuration", None))
     kind = _text(root, path, "root.kind", "machine")
     if kind not in {"machine", "debian"}:
@@ -115,6 +122,7 @@ def parse(document: dict[str, Any], path: Path) -> Adapter:
         configuration_path=str(settings.pop("path", CONFIGURATION)),
         configuration={str(key): str(value) for key, value in settings.items()},
         unit=_text(start, path, "start.unit", UNIT),
+        held_by=_text(start, path, "start.held_by", ""),
     )
 
 
@@ -165,7 +173,7 @@ def _table(value: Any, path: Path, where: str, known: set[str] | None) -> dict[s
         raise BadAdapter(f"{path}: {where}: not a table")
     unknown = sorted(set(value) - known) if known is not None else []
     if unknown:
-        raise BadAdapter(f"{path}: {where + '.' if where else ''}{unknown[0]}: unknown key")
+        raise BadAdapter(f"{path}: {where + '.' if where else ''}{unknown[0]}: unknown key{meant(unknown[0], known or ())}")
     return value
 
 

@@ -82,8 +82,10 @@ def image_of(adapter: Adapter) -> vm_image.Image:
 def root_of(adapter: Adapter) -> Path:
     """The root the adapter asks for, made first when it is not there yet.
 
-    Raises RootUnavailable, or NamespaceUnavailable for what cannot be without root.
+    Raises RootUnavailable, NamespaceUnavailable for what cannot be without root, or BadAdapter for another kind of guest.
     """
+    if adapter.held_by and adapter.guest != VM:
+        raise BadAdapter(f"{adapter.name}: this agent is part of a boot: it needs a virtual machine (--guest vm)")
     if adapter.guest == SYSTEMD and kernel.in_user_namespace():
         raise NamespaceUnavailable("A guest with systemd needs root of the machine itself, for its control groups.")
     if adapter.guest == VM and kernel.in_user_namespace():
@@ -130,7 +132,7 @@ def _make(namespace: FabricNamespace, adapter: Adapter, base: Path, look: Machin
     if adapter.image is not None:
         return OwnVmGuest(namespace, look, image_of(adapter), name)
     if adapter.guest == VM:
-        return VmGuest(namespace, look, image_of(adapter), name=name)
+        return VmGuest(namespace, look, image_of(adapter), name=name, held_by=adapter.held_by)
     kind = SystemdGuest if adapter.guest == SYSTEMD else Sandbox
     return kind(namespace, look, base, name)
 
@@ -143,7 +145,8 @@ def enable(guest: ManagedGuest, adapter: Adapter, base: Path) -> None:
     found = next((place / adapter.unit for place in places if (place / adapter.unit).is_file()), None)
     if found is None:
         raise BadAdapter(f"{adapter.source}: start.unit: there is no {adapter.unit} for systemd to start")
-    guest.enable(adapter.unit)
+    if not adapter.held_by or found.is_relative_to(guest.agent_layer):
+        guest.enable(adapter.unit)
     # To systemd a guest in namespaces is a container, whatever its DMI data say. The empty word takes back all conditions.
     is_hidden = adapter.guest == SYSTEMD and "ConditionVirtualization=microsoft" in found.read_text()
     lines = ["[Unit]", "ConditionVirtualization="] if is_hidden else []

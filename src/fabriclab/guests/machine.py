@@ -67,6 +67,8 @@ class Machine:
     files: dict[str, str] = field(default_factory=dict)
     second_card: str | None = None
     """Address of a second network card, in a network of its own that has no DHCP server; None: there is none."""
+    system_disk: str = "scsi"
+    """What the system disk of a virtual machine is on."""
 
 
 def azure_dmi(vm_id: str) -> dict[str, str]:
@@ -140,6 +142,7 @@ class Seat:
     serial: str = "00000001"
 
 
+SYSTEM_DISKS = ("scsi", "nvme")
 SEATS = ("gen1", "gen1-old", "gen2", "data", "nvme", "nvme-remote")
 _SCSI = {"gen2": "f8b3781a-1e82-4818-a1c3-63d806ec15bb", "data": "f8b3781b-1e82-4818-a1c3-63d806ec15bb"}
 _NVME = {"nvme": "Microsoft NVMe Direct Disk v2", "nvme-remote": "MSFT NVMe Accelerator v1.0"}

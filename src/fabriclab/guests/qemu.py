@@ -11,7 +11,7 @@ import json
 import subprocess
 from dataclasses import dataclass
 
-from fabriclab.guests.machine import AZURE_ASSET_TAG
+from fabriclab.guests.machine import AZURE_ASSET_TAG, Machine
 from fabriclab.guests.vm_image import PORTS, Image
 
 PROGRAM = "qemu-system-x86_64"
@@ -23,7 +23,8 @@ _QUIET = "console=ttyS0 mitigations=off nokaslr random.trust_cpu=on systemd.show
 
 @dataclass(frozen=True)
 class Hardware:
-    """`identity` None: no Azure names in the SMBIOS tables. `root`: what the system disk is on."""
+    """`identity` None: no Azure names in the SMBIOS tables. `root`: what the system disk is on. `words`: of every boot's kernel
+    command line."""
 
     identity: str | None = None
     mac: str = "00:0d:3a:11:22:33"
@@ -32,12 +33,20 @@ class Hardware:
     processors: int = 2
     accelerator: str = "tcg"
     root: str = SCSI
+    words: tuple[str, ...] = ()
+    asset: str = AZURE_ASSET_TAG
+
+    @classmethod
+    def of(cls, look: Machine, root: str = SCSI) -> "Hardware":
+        """What a machine that looks so has."""
+        identity, asset = look.dmi.get("product_uuid"), look.dmi.get("chassis_asset_tag", AZURE_ASSET_TAG)
+        return cls(identity=identity, mac=look.mac, root=root, asset=asset)
 
 
 def kernel_line(hardware: Hardware, words: tuple[str, ...] = ()) -> str:
     """`words`: more of it, for this boot."""
     root = "root=/dev/nvme0n1 rw" if hardware.root == NVME else "rw"
-    return " ".join([root, _QUIET, f"lab.generation={hardware.generation}", *words])
+    return " ".join([root, _QUIET, f"lab.generation={hardware.generation}", *hardware.words, *words])
 
 
 def arguments(hardware: Hardware) -> list[str]:
@@ -112,5 +121,5 @@ def _smbios(hardware: Hardware) -> list[str]:
         # the version is a generation 2 VM's: by it systemd tells Microsoft's hypervisor where the processor does not say so
         *("-smbios", f"type=1,{maker},product=Virtual Machine,version=Hyper-V UEFI Release v4.1,uuid={hardware.identity}"),
         *("-smbios", f"type=2,{maker},product=Virtual Machine,version=7.0"),
-        *("-smbios", f"type=3,{maker},version=7.0,asset={AZURE_ASSET_TAG}"),
+        *("-smbios", f"type=3,{maker},version=7.0,asset={hardware.asset}"),
     ]

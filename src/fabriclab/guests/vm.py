@@ -3,10 +3,9 @@
 Its first start goes on from a saved state where there can be one (vm_state.py), in about two seconds; else, and after a
 power-off, it boots. Then the files of machine and agent are laid, and the disk as it is at that moment is the untouched guest.
 Odd: the agent of the first start is started by the service manager of a machine that is up already; after a reboot it is part
-of the boot.
+of the boot. One that can only be part of a boot (`held_by`) is started by a second one, of the machine that was prepared.
 """
 
-import base64
 import subprocess
 import threading
 from collections.abc import Callable
@@ -14,40 +13,44 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fabriclab.guests import machine, qemu, systemd, vm_disk, vm_state, volumes
+from fabriclab.guests import machine, qemu, systemd, vm_card, vm_disk, vm_state, volumes
 from fabriclab.guests.control import ControlError
 from fabriclab.guests.diff import Change
 from fabriclab.guests.machine import Machine
 from fabriclab.guests.namespace import FabricNamespace
-from fabriclab.guests.process import Completed, GuestTimeout
+from fabriclab.guests.process import GuestTimeout
 from fabriclab.guests.qemu import Hardware
 from fabriclab.guests.sandbox import Disk
 from fabriclab.guests.systemd import link
-from fabriclab.guests.vm_channel import VmProcess
 from fabriclab.guests.vm_drives import Drive, Drives
+from fabriclab.guests.vm_hands import Hands
 from fabriclab.guests.vm_image import Image
 from fabriclab.guests.vm_machine import CONSOLE, VmMachine
-
-SLOWNESS = 10.0
-"""An emulated processor is 17 to 40 times slower, but most of what is waited for is not work of the processor."""
 
 BOOT_PATIENCE = 300.0
 _OPEN = "{ read it </run/lab/reached; echo now >/run/lab/open; }"
 
 
-class VmGuest:
-    """`gate`, `idle`, `drop_in`, `on_end` and `boots` as of a SystemdGuest. `hardware`: also from the next power-on on."""
+class VmGuest(Hands):
+    """`gate`, `idle`, `drop_in`, `on_end` and `boots` as of a SystemdGuest. `hardware`: also from the next power-on on.
+    `held_by`: the word of the kernel's command line that keeps the agent out of a boot; to open the gate is to boot without."""
 
-    slowness = SLOWNESS
     is_enterable = True
 
     def __init__(
-        self, namespace: FabricNamespace, look: Machine, image: Image, hardware: Hardware | None = None, name: str = "guest"
+        self,
+        namespace: FabricNamespace,
+        look: Machine,
+        image: Image,
+        hardware: Hardware | None = None,
+        name: str = "guest",
+        held_by: str = "",
     ) -> None:
+        super().__init__(namespace.work / name)
         self.namespace = namespace
         self.machine = look
         self.image = image
-        own = Hardware(identity=look.dmi.get("product_uuid"), mac=look.mac)
+        own = Hardware.of(look, look.system_disk)
         self.hardware = hardware if hardware is not None else own
         self.gate: str | None = None
         self.drop_in = ""
@@ -55,21 +58,17 @@ class VmGuest:
         self.on_end: Callable[[bool], None] = lambda again: None
         self.boots = 0
         self._name = name
+        self._held_by = held_by
+        self._is_kept_out = False  # whether this boot is one without an agent that is part of a boot
         self._static = look.address if look.address != Machine.address else None
         self._wanted: dict[str, Drive] = {}
         self._drives: Drives | None = None
-        self._running: VmMachine | None = None
         self._files = 0
         self._layers = 0  # of the system disk: what was written before the last one is a state to compare with
         self._holds = ""  # how the agent is let go
         self._has_gate = False  # whether this machine's boots stop before the agent
         self._changed = threading.Condition(threading.RLock())
         self._mounted = vm_disk.Mounted(namespace, f"{name}/seen")
-
-    @property
-    def files(self) -> Path:
-        """This guest's corner of the work file system."""
-        return self.namespace.work / self._name
 
     @property
     def agent_layer(self) -> Path:
@@ -102,6 +101,8 @@ class VmGuest:
         machine.write_layer(layer, self.machine, stand_ins=False)
         if self._static is not None:
             machine.write(layer / "etc/systemd/network/10-eth0.network", systemd.network(self.machine, self._static), 0o644)
+        if self.machine.second_card is not None:
+            vm_card.write(layer, self.machine.second_card)
 
     def enable(self, unit: str) -> None:
         """Has systemd start the agent's unit at boot, in the agent's layer."""
@@ -120,6 +121,16 @@ class VmGuest:
     def remove(self, name: str) -> None:
         """Takes a disk out, from the next boot on."""
         self._wanted.pop(name, None)
+
+    @property
+    def disks(self) -> tuple[str, ...]:
+        """Names of what is in it, or will be with the next boot."""
+        return tuple(self._wanted)
+
+    def attach_image(self, disk: Disk, image: volumes.Image) -> None:
+        """Puts a disk into the running machine, with its partitions."""
+        self.insert_image(disk, image)
+        self._bring()
 
     def attach(self, disk: Disk, content: bytes, size: int | None = None) -> None:
         """Puts a disk into the running machine."""
@@ -178,8 +189,11 @@ class VmGuest:
 
     def open_gate(self) -> bool:
         """Lets the agent start; False when it is not held back: then whoever asks may start the unit."""
-        if self.idle:
-            self.idle = False
+        self.idle = False
+        if self._is_kept_out:
+            self._shut_down()
+            self._start_again()
+            return True
         held, self._holds = self._holds, ""
         return bool(held) and self.shell(held).ok
 
@@ -191,29 +205,6 @@ class VmGuest:
         self.machine = replace(self.machine, **changes)  # type: ignore[arg-type]
 
     # -- inside
-
-    def run(self, command: list[str], *, given: bytes = b"", timeout: float = 60.0, directory: str = "/") -> Completed:
-        """Runs a program in the guest as root, to its end. `timeout`: of a machine that is not emulated."""
-        return self._machine.channel.run(command, given, timeout * self.slowness, directory, {})
-
-    def shell(self, text: str, timeout: float = 60.0) -> Completed:
-        return self.run(["/bin/sh", "-c", text], timeout=timeout)
-
-    def spawn(
-        self, command: list[str], *, log: str | None = None, environment: dict[str, str] | None = None, directory: str = "/"
-    ) -> VmProcess:
-        """Starts a program and comes back. `log`: file beside the guest's disks that takes what it writes."""
-        return self._machine.channel.spawn(command, self.files / log if log else None, directory, environment or {})
-
-    def read(self, path: str) -> bytes | None:
-        """A file as the guest sees it, following the guest's own links; None when there is none."""
-        done = self.run(["/bin/sh", "-c", 'test -f "$1" && base64 -w0 "$1"', "read", path], timeout=20)
-        return base64.b64decode(done.output) if done.ok else None
-
-    def peek(self, path: str) -> bytes | None:
-        """A file as the host sees it; what the guest made a link of is not followed."""
-        done = self.run(["/bin/sh", "-c", 'test ! -L "/$1" && test -f "/$1" && base64 -w0 "/$1"', "peek", path], timeout=20)
-        return base64.b64decode(done.output) if done.ok else None
 
     def keep(self, place: Path) -> None:
         """Copies what differs to a new directory."""
@@ -227,6 +218,11 @@ class VmGuest:
     def upper(self) -> Path:
         """The whole disk, as it was when it was last looked at."""
         return self._mounted.place("after")
+
+    @property
+    def untouched(self) -> Path:
+        """The disk before the agent's first start, once `changes` has looked at it."""
+        return self._mounted.place("before")
 
     def changes(self) -> tuple[Change, ...]:
         """What differs from the guest before the agent's first start, on its disk; the machine stands still for it."""
@@ -256,21 +252,26 @@ class VmGuest:
     def _generation(self) -> int:
         return 2 if any(drive.seat.at == "gen2" for drive in self._wanted.values()) else 1
 
-    @property
-    def _machine(self) -> VmMachine:
-        if self._running is None:
-            raise ControlError("the guest is not running")
-        return self._running
-
     def _disk(self, layer: int) -> str:
         return f"{self.namespace.place}/{self._name}/disks/system-{layer}.qcow2"
 
+    def _shut_down(self) -> None:
+        """A power-off that the lab wants: it is no end of the guest by itself."""
+        self._write_everything()
+        self.run(["systemctl", "poweroff", "--no-block"], timeout=20)
+        with self._changed:
+            running, self._running = self._machine, None
+        running.await_end(BOOT_PATIENCE)
+        running.end()
+
     def _start_first(self) -> None:
-        state = vm_state.obtain(self.namespace, self.image, self.hardware) if self.hardware.root == qemu.SCSI else None
+        words = (self._held_by,) if self._held_by else ()
+        first = replace(self.hardware, words=words)
+        state = vm_state.obtain(self.namespace, self.image, first) if self.hardware.root == qemu.SCSI else None
         below = (str(state / vm_state.DISK), "qcow2") if state is not None else (str(self.image.disk), "raw")
         vm_disk.overlay(self.namespace, self._disk(1), *below)
         self._layers = 1
-        self._launch(() if state is None else ("-incoming", "defer"))
+        self._launch(() if state is None else ("-incoming", "defer"), words)
         if state is not None:
             vm_state.resume(self._machine, state)
         self._await_hands(None)
@@ -282,10 +283,14 @@ class VmGuest:
         self._machine.monitor.ask("set_link", name="card", up=True)
         self._write_everything()
         self._keep_untouched()
+        self._is_kept_out = bool(self._held_by)
         self._holds = f"systemctl start --no-block {self.gate}" if self.gate is not None else ""
         self._count()
 
     def _start_again(self) -> None:
+        if self._held_by:
+            self._start_with_agent()
+            return
         held = self.gate is not None and not self.idle
         words = ("lab.gate",) if held else (f"systemd.mask={self.gate}",) if self.gate is not None else ()
         self._has_gate = held
@@ -293,6 +298,16 @@ class VmGuest:
         self._await_hands(None)
         self._holds = _OPEN if held else self._unmask() if self.gate is not None else ""
         if not held:
+            self.await_boot()
+        self._count()
+
+    def _start_with_agent(self) -> None:
+        """A boot of which the agent is a part, unless it is to be complete without."""
+        mask = () if self.gate is None else (f"systemd.mask={self.gate}",)
+        self._launch((), (self._held_by, *mask) if self.idle else ())
+        self._is_kept_out = self.idle
+        self._await_hands(None)
+        if self.idle:
             self.await_boot()
         self._count()
 
@@ -320,7 +335,14 @@ class VmGuest:
             self._running, self._drives = running, Drives(running.monitor)
         if not more:
             self._bring()
+            if self._layers > 1:
+                self._plug()
             running.monitor.ask("cont")
+
+    def _plug(self) -> None:
+        """The second card: in the first boot once the machine has the files for it."""
+        if self.machine.second_card is not None:
+            vm_card.plug(self.namespace, self._machine.monitor)
 
     def _lay(self) -> None:
         """The files of machine and agent, over those of the image."""
@@ -337,6 +359,9 @@ class VmGuest:
             place = f"/etc/systemd/system/{self.gate}.d"
             done = self.run(["/bin/sh", "-c", f"mkdir -p {place} && cat >{place}/lab.conf"], given=self.drop_in.encode())
         self.shell(f"{script}; udevadm settle")
+        if self.machine.second_card is not None:
+            self._plug()
+            self.shell(vm_card.SETTLED)
 
     def _keep_untouched(self) -> None:
         self._layers += 1

@@ -40,8 +40,7 @@ class OwnVmGuest(VmGuest):
     is_enterable = False
 
     def __init__(self, namespace: FabricNamespace, look: Machine, image: Image, name: str = "guest") -> None:
-        hardware = Hardware(identity=look.dmi.get("product_uuid"), mac=look.mac, root=qemu.IDE)
-        super().__init__(namespace, look, image, hardware, name)
+        super().__init__(namespace, look, image, Hardware.of(look, qemu.IDE), name)
 
     def prepare(self, checkout: Path | None = None) -> None:
         for name in ("agent", "disks"):

@@ -7,15 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from fabriclab.documents.ovf import NIL
 from fabriclab.faults.rule import Rule
+from fabriclab.guests.adapter import SANDBOX, SYSTEMD, VM
 from fabriclab.guests.login import KeyPair
-from fabriclab.guests.machine import FABRIC_ROUTES, LOOKS
+from fabriclab.guests.machine import FABRIC_ROUTES, LOOKS, SYSTEM_DISKS
 from fabriclab.scenario import disks, expectations, medium, steps, table
 from fabriclab.scenario.disks import Drive
 from fabriclab.scenario.expected import END, START, Expectation
 from fabriclab.scenario.medium import Medium
 from fabriclab.scenario.step import InsertMedium, Step
 from fabriclab.scenario.table import BadScenario, Table
+from fabriclab.world.spelling import meant
 from fabriclab.world.switches import UnknownSwitch, switch
 from fabriclab.world.values import Identity, World
 
@@ -23,6 +26,7 @@ LIBRARY = Path(__file__).parent / "library"
 MEDIUM = "medium"  # the step that puts a delayed DVD into the drive
 MEBIBYTE = 1 << 20
 MOST_GUESTS = 64
+KINDS = ("", SANDBOX, SYSTEMD, VM)
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class MachinePart:
     disks: tuple[Drive, ...] = ()
     packages: tuple[str, ...] = ()
     second_card: str | None = None
+    system_disk: str = "scsi"
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class Scenario:
     starts_agent: bool = True
     count: int = 1
     """How many guests at a time (fleet.py)."""
+    needs_guest: str = ""
+    """The one kind of guest that it can be run in; empty: any."""
 
     @property
     def identity(self) -> Identity:
@@ -69,10 +76,34 @@ class Scenario:
         return any(one.generates_key for one in media)
 
     def world(self, key: KeyPair | None) -> World:
-        """The fabric's first world; metadata says the key that the medium carries."""
-        keys = self.medium.public_keys(key)
+        """The fabric's first world; metadata says what the medium says: both come from the deployment."""
+        keys, ovf, metadata = self.medium.public_keys(key), self.medium.ovf, self.fabric.imds
         user = self.medium.user or self.identity.admin_user
-        return replace(self.fabric, identity=replace(self.identity, admin_user=user, public_keys=keys))
+        identity = replace(self.identity, admin_user=user, public_keys=keys)
+        if ovf is not None and ovf.hostname not in (None, NIL) and not identity.computer_name:
+            identity = replace(identity, computer_name=str(ovf.hostname))
+        if ovf is not None and (ovf.disable_ssh_password_authentication or "").lower() == "false":
+            metadata = replace(metadata, disable_password_authentication=False)
+        return replace(self.fabric, identity=identity, imds=metadata)
+
+
+@dataclass(frozen=True)
+class ListedScenario:
+    """A scenario of the library in a few words."""
+
+    name: str
+    about: str
+    file: str
+    guests: int
+    steps: int
+    expectations: int
+
+
+def listed() -> tuple[ListedScenario, ...]:
+    found = [find(name) for name in names()]
+    return tuple(
+        ListedScenario(one.name, one.about, str(one.source), one.count, len(one.steps), len(one.expectations)) for one in found
+    )
 
 
 def names() -> tuple[str, ...]:
@@ -87,7 +118,8 @@ def find(name: str) -> Scenario:
     path = Path(name)
     if path.suffix == ".toml" or "/" in name:
         return load(path)
-    raise BadScenario(f"{name}: no such scenario; known are {', '.join(names())}, or a TOML file")
+    near = meant(name, names()) or f"; known are {', '.join(names())}"
+    raise BadScenario(f"{name}: no such scenario{near} (`fabriclab scenarios` lists them; else the name of a TOML file)")
 
 
 def demand_expectations(scenario: Scenario) -> None:
@@ -116,6 +148,7 @@ def parse(top: Table, path: Path) -> Scenario:
         lasts=top.seconds("lasts", 0.0),
         starts_agent=top.flag("starts_agent", True),
         count=top.whole("count", 1),
+        needs_guest=top.choice("needs_guest", KINDS, ""),
     )
     if not 1 <= scenario.count <= MOST_GUESTS:
         top.wrong("count", f"{scenario.count} is not from 1 to {MOST_GUESTS}")
@@ -139,6 +172,7 @@ def _machine(part: Table) -> MachinePart:
         disks=tuple(_disk(one) for one in part.tables("disk")),
         packages=part.texts("packages"),
         second_card=part.maybe_text("second_card"),
+        system_disk=part.choice("system_disk", SYSTEM_DISKS, MachinePart.system_disk),
     )
     for name in machine.files:
         if not name.startswith("/"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fabriclab.emulator.fabric import Fabric
-from fabriclab.guests import assemble, dvd, namespace
+from fabriclab.guests import assemble, dvd, fidelity, namespace
 from fabriclab.guests.adapter import SANDBOX, SYSTEMD, VM, Adapter
 from fabriclab.guests.assemble import MANAGED, Provisioning
 from fabriclab.guests.control import ControlError
@@ -22,6 +22,7 @@ from fabriclab.scenario import outside
 from fabriclab.scenario.document import MachinePart, Scenario
 from fabriclab.scenario.medium import Medium, Thumbprint
 from fabriclab.scenario.service import Service, UnseenService
+from fabriclab.scenario.table import BadScenario
 from fabriclab.scenario.unit import UnitService
 
 DRIVE = "sr0"
@@ -73,8 +74,10 @@ class Lab:
 def opened(scenario: Scenario, adapter: Adapter, journal: Journal) -> Iterator[Lab]:
     """The lab with its fabric answering and its guest up; the agent is not started yet.
 
-    Raises NamespaceUnavailable, RootUnavailable or BadAdapter with one sentence.
+    Raises NamespaceUnavailable, RootUnavailable, BadAdapter or BadScenario with one sentence.
     """
+    if scenario.needs_guest and adapter.guest != scenario.needs_guest:
+        raise BadScenario(f"{scenario.source}: needs_guest: it can only be run with --guest {scenario.needs_guest}")
     if adapter.image is not None:
         scenario, left_out = outside.seen(scenario)
         for text in left_out:
@@ -91,6 +94,8 @@ def opened(scenario: Scenario, adapter: Adapter, journal: Journal) -> Iterator[L
             files = scenario.medium.files(key, _thumbprints(fabric)) if not scenario.medium.delay else None
             guest = _boot(scenario, adapter, space, base, files)
             journal.add("guest", f"guest up: {_described(scenario, adapter, base)}", who=LAB)
+            for sentence in fidelity.told(adapter):
+                journal.add("guest", sentence, who=LAB)
             fabric.before_health = lambda: _read_pool(guest)
             lab = Lab(scenario, adapter, journal, fabric, guest, _service(guest, adapter, journal), key)
             try:
@@ -128,6 +133,7 @@ def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Pa
         address=part.address,
         routes=part.routes,
         second_card=part.second_card,
+        system_disk=part.system_disk,
         dmi=LOOKS[part.dmi](scenario.identity.vm_id),
         files={**(_interfaces(part) if base != Path("/") and adapter.guest == SANDBOX else {}), **part.files},
     )

@@ -45,6 +45,8 @@ class UnitService(Service):
             self._systemctl("reset-failed", self._unit)
             self._systemctl("start", "--no-block", self._unit)
         self._follow_on()
+        if self._adapter.held_by:
+            return  # a boot starts it, in its time
         with self._changed:
             self._changed.wait_for(
                 lambda: self._main is not None or self.status is not None, START_PATIENCE * self._machine.slowness
@@ -110,7 +112,8 @@ class UnitService(Service):
             main = int(shown.get("MainPID") or 0)
             if main:
                 return main
-            if shown.get("ActiveState") in ("inactive", "failed") and not int(shown.get("Job") or 0):
+            is_over = shown.get("ActiveState") in ("inactive", "failed") or shown.get("SubState") == "exited"
+            if is_over and not int(shown.get("Job") or 0):
                 self._set(None, self.status if self.status is not None else 0)
                 return None
             with self._changed:

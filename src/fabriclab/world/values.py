@@ -37,6 +37,7 @@ ZERO_GUID = "00000000-0000-0000-0000-000000000000"
 class Identity:
     vm_id: str = "99999999-8888-4777-8666-555555555555"
     vm_name: str = "labvm01"
+    computer_name: str = ""  # what metadata says of the host name; empty: the VM's name
     container_id: str = "11111111-2222-4333-8444-555555555555"
     deployment_id: str = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
     deployment_revision: int = 1  # the number in the config name; grows when the fabric builds the role anew

@@ -267,7 +267,7 @@ def test_expectations_count_from_the_start_or_at_the_end_by_what_they_look_at() 
         ("[fabric]\nswitches = { strict = 1 }", "fabric.switches: strict: no such switch; there are "),
         ('[[fault]]\neffect = "explode"', "fault[1].effect: 'explode' is none of "),
         ("[[step]]", "step[1].do: missing"),
-        ('[[step]]\ndo = "dance"', 'step[1].do: "dance" is none of '),
+        ('[[step]]\ndo = "dance"', 'step[1].do: "dance" is no verb'),
         ('[[step]]\ndo = "publish"', "step[1].extension: missing"),
         ('[[step]]\ndo = "publish"\n[[step.extension]]\nname = "A.B"', "step[1].extension[1]: exactly one of sample, "),
         (
@@ -307,3 +307,18 @@ def test_a_name_or_a_file_that_does_not_exist_is_refused(tmp_path: Path) -> None
     (tmp_path / "bad.toml").write_text("a = ")
     with pytest.raises(BadScenario, match=r"bad\.toml: "):
         document.find(str(tmp_path / "bad.toml"))
+
+
+def test_metadata_says_what_the_medium_says() -> None:
+    said = '[ovf]\nhostname = "web-1"\nusername = "maria"\ndisable_ssh_password_authentication = {}'
+    world = parse(said.format("false")).world(None)
+    assert (world.identity.computer_name, world.imds.disable_password_authentication) == ("web-1", False)
+    assert parse(said.format("true")).world(None).imds.disable_password_authentication
+    named = parse('[fabric]\nidentity.computer_name = "other"\n[ovf]\nhostname = "web-1"\nusername = "maria"')
+    assert named.world(None).identity.computer_name == "other"
+
+
+def test_a_scenario_may_be_for_one_kind_of_guest() -> None:
+    assert parse('needs_guest = "vm"').needs_guest == "vm"
+    with pytest.raises(BadScenario, match="needs_guest"):
+        parse('needs_guest = "cloud"')
