@@ -77,6 +77,7 @@ def main() -> int:
         parser.error(f"no target {unknown[0]}; known are {', '.join(known)}")
     chosen = [known[name] for name in options.targets or known]
     more = dict(text.split("=", 1) for text in options.define)
+    os.umask(0o022)  # rpm keeps the modes of the source package's files
     try:
         made = build(chosen, options.version, options.output, options.work, more, source=not options.no_source)
     except (Unbuilt, changes.Untold, vendor.Unvendored, sbom.Unsound, versions.Misspelt) as problem:
@@ -149,7 +150,7 @@ def rpmbuild(what: str, specification: Path, work: Path, defines: dict[str, str]
     shutil.rmtree(made, ignore_errors=True)
     log = work / "build.log"
     macros = {**REPRODUCIBLE, "_topdir": str(work), "_rpmdir": str(made), "_srcrpmdir": str(made), "_dbpath": str(work / "db")}
-    macros |= {"_rpmfilename": "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm", "build_python": "/usr/bin/python3", **defines}
+    macros |= {"_rpmfilename": "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm", "build_python": "/usr/bin/python3", **defines}
     words = [word for name, value in macros.items() for word in ("--define", f"{name} {value}")]
     elsewhere = [] if _has_macros() else [f"--load={RPM / 'macros.elsewhere'}"]
     command = ["rpmbuild", what, "--nodeps", *elsewhere, *words, str(specification)]
