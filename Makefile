@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm test-vm lab test test-more test-slow test-page check format fuzz bench deb rpm wheel sbom places changes docs clean
+.PHONY: help setup setup-vm test-vm lab test test-more test-slow test-page check format fuzz bench deb rpm wheel sbom places changes reproducible release next docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,8 +72,9 @@ fuzz: setup ## each parser of outside bytes for SECONDS=300: no crash, 1 s, 64 M
 bench: setup ## our agent beside Debian's in the same lab: times, memory, requests
 	@$(BIN)/fabriclab bench
 
-docs: setup ## write docs/configuration.md and docs/reference.md anew from what the code declares
+docs: setup ## write docs/configuration.md, docs/reference.md and docs/json.md anew from what the code declares
 	@PYTHONPATH=src $(BIN)/python -c 'from fabriclab.scenario.reference import page; print(page(), end="")' >docs/reference.md
+	@PYTHONPATH=src $(BIN)/python -c 'from fabriclab.cli.documents import page; print(page(), end="")' >docs/json.md
 	@PYTHONPATH=src $(BIN)/python -c 'from waagent.config.render import docs; print(docs(), end="")' >docs/configuration.md
 
 deb: ## build dist/waagent_<version>_all.deb (installs the Debian build packages as root)
@@ -95,6 +96,15 @@ places: setup ## list what is in the packages in dist, and write docs/places.md:
 changes: setup ## show how the changes that are not released yet will read
 	@$(BIN)/python packaging/changes.py check
 	@$(BIN)/towncrier build --draft --version "$$($(BIN)/python packaging/versions.py)" 2>/dev/null
+
+reproducible: setup ## build packages twice, far apart, and compare every byte (KIND="deb wheel rpm": which)
+	@$(BIN)/python packaging/reproducible.py $(KIND)
+
+release: setup ## everything that is released, with checksums and changes, from a clean commit (WITHOUT=portable: leave it out)
+	@$(BIN)/python packaging/release.py make $(addprefix --without=,$(WITHOUT))
+
+next: setup ## after a release: its changes into docs/changelog.md, and VERSION=3.0.1.0
+	@$(BIN)/python packaging/release.py next $(VERSION)
 
 clean: ## remove what the other targets made
 	@! test -d .lab || test $$(id -u) = 0 || unshare --user --map-root-user --map-auto rm -rf .lab # roots of user namespaces

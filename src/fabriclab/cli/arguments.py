@@ -1,14 +1,62 @@
-"""Kinds of arguments that are checked while the command line is read, before a lab is made."""
+"""The reader of the command line: what is wrong is one sentence, with what may have been meant, before a lab is made."""
 
 import argparse
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, NoReturn
+
+from fabriclab.world.spelling import meant
+
+_CHOICE = re.compile(r"(?P<where>.*)invalid choice: '(?P<given>.*)' \(choose from (?P<known>.*)\)")
+
+
+class Parser(argparse.ArgumentParser):
+    """Verbs below it are of this kind too."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Nothing is handed on as unknown: only here it is known which options there are."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(self._unknown(left))
+        return found, left
+
+    def error(self, message: str) -> NoReturn:
+        choice = _CHOICE.fullmatch(message)
+        if choice is not None:
+            known = [one.strip("'") for one in choice["known"].split(", ")]
+            message = f'{choice["where"]}"{choice["given"]}" is none of {", ".join(known)}{meant(choice["given"], known)}'
+        self.exit(2, f"{self.prog}: {message} (--help tells more)\n")
+
+    def _unknown(self, left: Sequence[str]) -> str:
+        option = next((one for one in left if one.startswith("-")), None)
+        if option is None:
+            return f'"{left[0]}" is one argument too many'
+        name = option.partition("=")[0]
+        return f"{name}: no such option{meant(name, self._options())}"
+
+    def _options(self) -> Iterator[str]:
+        return (name for action in self._actions for name in action.option_strings)
 
 
 def new_file(text: str) -> Path:
-    """A file to be written when all is over: a run is not to be lost for want of a directory."""
+    """A file to be written when all is over: a run is not to be lost for want of a directory. "-" is standard output."""
     path = Path(text)
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text}: is a directory")
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"{text}: there is no directory {path.parent}")
     return path
+
+
+def least(number: int, kind: Callable[[str], float]) -> Callable[[str], float]:
+    """A number that is not smaller, nor infinite."""
+
+    def read(text: str) -> float:
+        value = kind(text)
+        if not number <= value < float("inf"):
+            raise ValueError(text)
+        return value
+
+    read.__name__ = f"number from {number}"  # what argparse says of a value that does not fit
+    return read

@@ -1,28 +1,26 @@
 """`fabriclab bench`: agents side by side in the same lab, in turns, and a table of what each needs."""
 
-import json
-import os
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fabriclab.cli import documents
 from fabriclab.cli.live import Live, terminal
 from fabriclab.guests import adapter as adapters
 from fabriclab.guests import assemble
 from fabriclab.guests.adapter import Adapter, BadAdapter
 from fabriclab.scenario import comparison, measure, times
-from fabriclab.scenario.comparison import Met, Row, Spread
+from fabriclab.scenario.comparison import AimDocument, Met, Row, Spread
 from fabriclab.scenario.measure import Conditions, MeasureFailed, Run
 
 
 def bench(agents: str, runs: int, conditions: Conditions, output: Path | None) -> int:
     """0 when every run came to its end, whether or not the aims are met: those are told."""
     used = measure.same_root(chosen(agents))
-    console = terminal()
+    console = terminal(aside=output == documents.STANDARD_OUTPUT)
     console.print(f"the root of all: {_root(used[0])}", soft_wrap=True, highlight=False)
     done: list[Run] = []
     with Live(console) as live:
@@ -42,7 +40,7 @@ def bench(agents: str, runs: int, conditions: Conditions, output: Path | None) -
     aims = comparison.met(table)
     show(console, preface(done, names, conditions, _root(used[0])), names, table, aims)
     if output is not None:
-        output.write_text(json.dumps(as_document(done, names, conditions, table, aims), indent=1, ensure_ascii=False) + "\n")
+        documents.write(output, as_document(done, names, conditions, table, aims))
     return 0
 
 
@@ -110,14 +108,14 @@ def as_document(
     runs: Sequence[Run], names: Sequence[str], conditions: Conditions, table: Sequence[Row], aims: Sequence[Met]
 ) -> dict[str, object]:
     """For --json: values as measured (seconds, MiB, bytes), every single one, and what was made of them."""
-    return {
-        "agents": list(names),
-        "conditions": asdict(conditions),
-        "machine": {"kernel": os.uname().release, "processors": os.cpu_count()},
-        "runs": [asdict(run) for run in runs],
-        "table": [asdict(row) for row in table],
-        "aims": [{"aim": one.aim.sentence(), "held": one.held, "value": one.value} for one in aims],
-    }
+    return documents.FORMS["bench"].document(
+        agents=names,
+        conditions=conditions,
+        machine=measure.this_machine(),
+        runs=runs,
+        table=table,
+        aims=[AimDocument(one.aim.sentence(), one.held, one.value) for one in aims],
+    )
 
 
 def _brief(run: Run) -> str:

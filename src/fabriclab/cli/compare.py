@@ -1,6 +1,5 @@
 """`fabriclab compare A B SCENARIO`: two agents through one scenario, and what differs."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fabriclab.cli import documents
 from fabriclab.cli.live import Live, terminal
 from fabriclab.guests.adapter import SYSTEMD, Adapter
 from fabriclab.journal.journal import Journal
@@ -20,7 +20,7 @@ def compare(first: Adapter, second: Adapter, name: str, output: Path | None) -> 
     first, second = measure.same_root((first, second)) if SYSTEMD not in (first.guest, second.guest) else (first, second)
     wanted = document.find(name)
     document.demand_expectations(wanted)
-    console = terminal()
+    console = terminal(aside=output == documents.STANDARD_OUTPUT)
     results, journals = [], []
     with Live(console) as live:
         for used in (first, second):
@@ -31,8 +31,7 @@ def compare(first: Adapter, second: Adapter, name: str, output: Path | None) -> 
     found = side_by_side.compare((results[0], results[1]), (journals[0], journals[1]))
     show(console, wanted.name, found)
     if output is not None:
-        whole = {**found.document(), "runs": [result.document() for result in results]}
-        output.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+        documents.write(output, documents.FORMS["compare"].document(found, runs=results))
     return 0 if all(result.ok for result in results) else 1
 
 

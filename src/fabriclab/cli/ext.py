@@ -1,7 +1,6 @@
 """`fabriclab ext run`, `ext lint` and `ext samples`: what an extension's author uses."""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,11 +10,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from fabriclab.cli import documents
 from fabriclab.cli.live import Live, terminal
 from fabriclab.faults import parse as faults
 from fabriclab.faults.rule import Rule
 from fabriclab.guests import adapter
-from fabriclab.journal import lines
 from fabriclab.journal.journal import Journal
 from fabriclab.judge import handler as handlers
 from fabriclab.judge import lint, settings, trial
@@ -26,9 +25,12 @@ from fabriclab.judge.rule import HELD, VIOLATED, Finding
 from fabriclab.judge.wishes import Wishes
 from fabriclab.samples import package
 from fabriclab.scenario import inspection, table
+from fabriclab.world.spelling import meant
 
 DETAILS = 12  # lines per violated rule
 SHORT = 90  # characters of evidence in the table
+BAD_NEWS = {"error", "NotReady", "Unresponsive"}  # a stage that ends so is none to be content with
+NO_END = {"transitioning", "warning"}  # to whoever waits for the extension this is no end
 MARKS = {HELD: ("held", "green"), VIOLATED: ("VIOLATED", "bold red")}
 
 
@@ -51,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     except (handlers.BadHandler, settings.BadSettings, faults.BadFault, table.BadScenario) as problem:
         raise BadWish(str(problem)) from problem
     used = adapter.find(options.agent)
-    console = terminal()
+    console = terminal(aside=options.json == documents.STANDARD_OUTPUT)
     console.print(f"[bold]{wishes.handler.name} {wishes.handler.version}[/bold] from {options.handler}, agent {used.name}")
     journal = Journal()
     with Live(console) as live:
@@ -59,9 +61,8 @@ def run(options: argparse.Namespace) -> int:
         report = trial.run(wishes, used, journal, lambda stage: tell(console, stage), live.wait_for, keep=options.keep)
     summarize(console, report)
     if options.json is not None:
-        entries = [json.loads(lines.render(entry)) for entry in journal.entries()]
-        text = json.dumps({**report.document(), "journal": entries}, indent=1, ensure_ascii=False)
-        options.json.write_text(settings.hide(text, settings.secrets(wishes.protected)) + "\n")
+        whole = documents.FORMS["ext-run"].document(report.document(), journal=documents.entries(journal.entries()))
+        documents.write(options.json, whole, lambda text: settings.hide(text, settings.secrets(wishes.protected)))
     return 0 if report.ok else 1
 
 
@@ -110,9 +111,11 @@ def tell(console: Console, stage: Stage) -> None:
         for one in stage.commands
     )
     bad = bool(stage.problem) or any(one.status != 0 for one in stage.commands)
+    words = {one.rpartition(": ")[2].partition(",")[0] for one in stage.reported}
+    bad, odd = bad or bool(words & BAD_NEWS), bool(words & NO_END)
     said = f" → {', '.join(stage.reported)}" if stage.reported else ""
     why = f"  {stage.problem}" if stage.problem else ""
-    mark = ("✗ ", "red") if bad else ("✓ ", "green")
+    mark = ("✗ ", "red") if bad else ("! ", "yellow") if odd else ("✓ ", "green")
     version = f"{stage.version} seq {stage.sequence}"
     console.print(
         Text.assemble(mark, f"{stage.name:<16}", (f"{version:<14}", "dim"), f"{ran or 'no command'}{said}", (why, "red")),
@@ -173,7 +176,7 @@ def lint_package(options: argparse.Namespace) -> int:
         findings = lint.lint(options.handler)
     except handlers.BadHandler as problem:
         raise BadWish(str(problem)) from problem
-    console = terminal()
+    console = terminal(aside=options.json == documents.STANDARD_OUTPUT)
     tell_findings(console, findings)
     bad = sum(one.outcome == VIOLATED for one in findings)
     console.print(
@@ -185,13 +188,17 @@ def lint_package(options: argparse.Namespace) -> int:
         )
     )
     if options.json is not None:
-        document = {"ok": not bad, "findings": [vars(one) for one in findings]}
-        options.json.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        documents.write(options.json, documents.FORMS["ext-lint"].document(ok=not bad, findings=findings))
     return 1 if bad else 0
 
 
 def samples(options: argparse.Namespace) -> int:
     """Lists the samples, or writes one of them into a directory, to begin from."""
+    if options.json is not None:
+        if options.name is not None:
+            raise BadWish("--json: lists the samples; with the name of one it is written")
+        documents.write(options.json, documents.FORMS["ext-samples"].document(samples=package.listed()))
+        return 0
     if options.name is None:
         listed = Table(box=None, pad_edge=False, show_header=False)
         listed.add_column(no_wrap=True)
@@ -201,7 +208,9 @@ def samples(options: argparse.Namespace) -> int:
         terminal().print(listed)
         return 0
     if options.name not in package.names():
-        raise BadWish(f'"{options.name}" is no sample; there are {", ".join(package.names())}')
+        raise BadWish(
+            f'"{options.name}" is no sample; there are {", ".join(package.names())}{meant(options.name, package.names())}'
+        )
     place = options.write or Path(options.name)
     if place.exists():
         raise BadWish(f"{place}: is there already")

@@ -62,6 +62,7 @@ def add(verbs: Any) -> None:
     listed = _verb(words, "samples", "list the sample handlers, or write one to begin from", "Handlers that come with the lab.")
     listed.add_argument("name", nargs="?", metavar="SAMPLE", help="write this one into a directory")
     listed.add_argument("--write", type=Path, metavar="DIR", help="where to (default: the sample's name)")
+    listed.add_argument("--json", type=new_file, nargs="?", const=Path("-"), metavar="FILE", help="the list as JSON")
     listed.set_defaults(do=_samples)
 
 

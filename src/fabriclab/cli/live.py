@@ -18,9 +18,11 @@ WIDTH = 140
 COLOURS = {"lab": "dim", "fabric": "cyan", "guest": "magenta", "agent": "yellow"}
 
 
-def terminal() -> Console:
-    """Standard output. Where it is no terminal its width is nobody's, and lines need not be folded at 80."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+def terminal(*, aside: bool = False) -> Console:
+    """Standard output; `aside`: standard error, where a document goes to standard output. Where it is no terminal its width is
+    nobody's, and lines need not be folded at 80."""
+    stream = sys.stderr if aside else sys.stdout
+    return Console(highlight=False, stderr=aside, width=None if stream.isatty() else WIDTH)
 
 
 class Live:

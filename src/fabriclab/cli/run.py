@@ -1,6 +1,6 @@
 """`fabriclab run SCENARIO` and `fabriclab scenarios`."""
 
-import json
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +9,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fabriclab.cli import documents
 from fabriclab.cli.live import Live, summarize, terminal
 from fabriclab.guests import assemble
 from fabriclab.guests.adapter import Adapter
-from fabriclab.journal import lines
 from fabriclab.journal.journal import Journal
-from fabriclab.scenario import document, execution, fleet, storms
+from fabriclab.scenario import document, execution, fleet, footprint, storms
 from fabriclab.scenario.document import Scenario
 from fabriclab.scenario.table import BadScenario
+from fabriclab.scenario.times import READY
 
 
 def run(
@@ -41,7 +42,7 @@ def run(
     guests = count or wanted.count
     if keep and guests > 1:
         raise BadScenario(f"{scenario}: --keep: only a run of one guest is kept, and these are {guests}")
-    console = terminal()
+    console = terminal(aside=output == documents.STANDARD_OUTPUT)
     if tables:
         console.print(Text(f"seed {seed}:{storms.text(tables)}"), soft_wrap=True)
     if wanted.about:
@@ -57,8 +58,7 @@ def run(
         result = execution.execute(wanted, used, journal, live.tell, live.wait_for, keep=keep)
     summarize(console, result)
     if output is not None:
-        entries = [json.loads(lines.render(entry)) for entry in journal.entries()]
-        output.write_text(json.dumps({**result.document(), "journal": entries}, indent=1, ensure_ascii=False) + "\n")
+        documents.write(output, documents.RUN.document(result, journal=documents.entries(journal.entries())))
     if not result.ok and tables:
         _shrink(console, plain, used, tables, seed)
     return 0 if result.ok else 1
@@ -67,6 +67,7 @@ def run(
 def _several(console: Console, wanted: Scenario, used: Adapter, output: Path | None, count: int) -> int:
     """Several guests at a time: the timeline names each by its number, and each has a line in the end."""
     journals = [Journal() for _ in range(count)]
+    begun = time.monotonic()
     with Live(console) as live:
         results = fleet.execute_all(
             wanted,
@@ -78,17 +79,31 @@ def _several(console: Console, wanted: Scenario, used: Adapter, output: Path | N
     for number, result in enumerate(results):
         failed = [verdict for verdict in result.verdicts if not verdict.held]
         said = "all held" if result.ok else f"{len(failed)} did not hold"
-        console.print(f"guest {number}: {len(result.verdicts)} expectations, {said}, {result.seconds:.1f} s", highlight=False)
+        parts = [f"{len(result.verdicts)} expectations, {said}", f"{result.seconds:.1f} s"]
+        parts += [f"Ready after {result.times[READY]:.1f} s"] if READY in result.times else []
+        parts += [mebibytes(result.memory)] if result.memory else []
+        console.print(f"guest {number}: {', '.join(parts)}", highlight=False)
         for verdict in failed:
             console.print(Text(f"  NOT {verdict.text}: {verdict.detail}", "red"), soft_wrap=True)
+    seconds, memory = time.monotonic() - begun, sum(result.memory for result in results)
+    ok = all(result.ok for result in results)
+    console.print(
+        f"{count} guests: {'all' if ok else 'NOT all'} held, {seconds:.1f} s from nothing to the last one's end, "
+        f"{mebibytes(memory)} of memory for all, the lab's own {mebibytes(footprint.own())}.",
+        style="green" if ok else "bold red",
+        highlight=False,
+    )
     if output is not None:
         guests = [
-            {**result.document(), "journal": [json.loads(lines.render(entry)) for entry in journal.entries()]}
+            documents.RUN.document(result, journal=documents.entries(journal.entries()))
             for result, journal in zip(results, journals, strict=True)
         ]
-        document_ = {"ok": all(result.ok for result in results), "guests": guests}
-        output.write_text(json.dumps(document_, indent=1, ensure_ascii=False) + "\n")
-    return 0 if all(result.ok for result in results) else 1
+        documents.write(output, documents.FORMS["run-several"].document(ok=ok, seconds=seconds, memory=memory, guests=guests))
+    return 0 if ok else 1
+
+
+def mebibytes(size: int) -> str:
+    return f"{size / (1 << 20):.0f} MiB"
 
 
 def _shrink(console: Console, plain: Scenario, used: Adapter, tables: list[storms.FaultTable], seed: int | None) -> None:
@@ -114,7 +129,11 @@ def _shrink(console: Console, plain: Scenario, used: Adapter, tables: list[storm
     console.print(f"{len(left)} of {len(tables)} faults are enough: fabriclab run {place}", soft_wrap=True)
 
 
-def list_scenarios() -> int:
+def list_scenarios(output: Path | None) -> int:
+    """For people, or as JSON into `output`."""
+    if output is not None:
+        documents.write(output, documents.FORMS["scenarios"].document(scenarios=document.listed()))
+        return 0
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -32,7 +33,7 @@ class Request:
 
     @property
     def query(self) -> tuple[tuple[str, str], ...]:
-        return tuple(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
+        return _pairs(self.target.partition("?")[2])
 
     def parameter(self, name: str) -> str | None:
         """The first query parameter of that name, ignoring case."""
@@ -83,6 +84,11 @@ class At:
         if world.wire_server == self._address:
             return self._service.answer(request, world)
         return Response(503, summary=f"nobody is at {self._address}", effect=Reset())
+
+
+@lru_cache(256)
+def _pairs(query: str) -> tuple[tuple[str, str], ...]:
+    return tuple(parse_qsl(query, keep_blank_values=True))
 
 
 def refuse(status: int, reason: str, body: bytes = b"", content_type: str | None = None, headers: Headers = ()) -> Response:

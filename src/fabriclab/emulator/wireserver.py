@@ -45,6 +45,7 @@ class WireServer:
         self._clock = clock
         self._read_pool = read_pool
         self._telemetry_calls = Limiter()
+        self._rendered: tuple[World, str, Response] | None = None
 
     def answer(self, request: Request, world: World) -> Response:
         path = unquote(request.path).rstrip("/").lower()
@@ -94,7 +95,12 @@ class WireServer:
         if world.switches.omit_role_instance > 0:
             world, _ = self._state.adjust(_one_less)
         authority = self.authorities.get(world.wire_server, goal_state.AUTHORITY)
-        return _document(goal_state.render(world, authority), f"goal state {world.incarnation}")
+        last = self._rendered  # what agents ask for most, by far: of one world it is written once
+        if last is not None and last[0] is world and last[1] == authority:
+            return last[2]
+        made = _document(goal_state.render(world, authority), f"goal state {world.incarnation}")
+        self._rendered = (world, authority, made)
+        return made
 
     def _part(self, request: Request, world: World, component: str) -> Response:
         """A part of the goal state, by container, role instance and incarnation."""

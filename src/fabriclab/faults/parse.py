@@ -25,9 +25,14 @@ from fabriclab.faults.effects import (
     WrongLength,
 )
 from fabriclab.faults.rule import Rule
+from fabriclab.world.spelling import meant, none_of
 
 SERVICES = ("wireserver", "hostplugin", "imds", "blob", "dhcp", "dns")
 _DATAGRAM_EFFECTS = ("delay", "drop", "garbage")
+
+
+KEYS = ("effect", "service", "method", "path", "nth", "first", "every", "from", "until", "probability", "seed")
+"""Those of every fault; an effect has its own besides."""
 
 
 class BadFault(ValueError):
@@ -80,9 +85,9 @@ def parse(document: Mapping[str, Any], where: str = "fault") -> Rule:
     table = _Table(dict(document), where)
     kind = table.text("effect")
     if kind is None:
-        raise table.refuse("effect", "missing")
+        raise table.refuse("effect", f"missing; one of {', '.join(EFFECTS)}")
     if kind not in EFFECTS:
-        raise table.refuse("effect", f"{kind!r} is none of {', '.join(EFFECTS)}")
+        raise table.refuse("effect", f"{kind!r} is {none_of(kind, EFFECTS)}")
     service = _service(table, kind)
     rule = Rule(
         effect=EFFECTS[kind](table),
@@ -98,7 +103,8 @@ def parse(document: Mapping[str, Any], where: str = "fault") -> Rule:
         seed=_needed(table.whole("seed", 0, least=None)),
     )
     if table.values:
-        raise table.refuse(sorted(table.values)[0], f"unknown key for the effect {kind!r}")
+        left = sorted(table.values)[0]
+        raise table.refuse(left, f"unknown key for the effect {kind!r}{meant(left, KEYS)}")
     if rule.since is not None and rule.until is not None and rule.until <= rule.since:
         raise table.refuse("until", "not after `from`")
     return rule
@@ -114,7 +120,7 @@ def parse_all(documents: Any, where: str = "faults") -> tuple[Rule, ...]:
 def _service(table: _Table, kind: str) -> str | None:
     service = table.text("service")
     if service is not None and service not in SERVICES:
-        raise table.refuse("service", f"{service!r} is none of {', '.join(SERVICES)}")
+        raise table.refuse("service", f"{service!r} is {none_of(service, SERVICES)}")
     if service in ("dhcp", "dns") and kind not in _DATAGRAM_EFFECTS:
         raise table.refuse("effect", f"{kind!r} does not exist for {service}, only {', '.join(_DATAGRAM_EFFECTS)}")
     return service

@@ -172,12 +172,16 @@ class Journal:
 
     def _capped(self, exchange: Exchange) -> Exchange:
         request, response = exchange.request_body, exchange.response_body
+        sizes = (max(exchange.request_size, len(request)), max(exchange.response_size, len(response)))
+        whole = max(len(request), len(response)) <= self._body_cap
+        if whole and sizes == (exchange.request_size, exchange.response_size):
+            return exchange
         return replace(
             exchange,
             request_body=request[: self._body_cap],
-            request_size=max(exchange.request_size, len(request)),
+            request_size=sizes[0],
             response_body=response[: self._body_cap],
-            response_size=max(exchange.response_size, len(response)),
+            response_size=sizes[1],
         )
 
 

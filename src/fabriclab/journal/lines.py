@@ -1,4 +1,4 @@
-"""A journal's file: one JSON object per line, `number` first, credentials replaced (redact.py).
+"""A journal's file: one JSON object per line, credentials replaced (redact.py).
 
 A body that is UTF-8 text is kept as text. Any other body (a package, a log archive) is left out: only its size and SHA-256
 stay, as such bytes could hide anything.
@@ -7,10 +7,57 @@ stay, as such bytes could hide anything.
 import hashlib
 import json
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 from fabriclab.journal import redact
 from fabriclab.journal.entry import Entry, Exchange, Headers
+
+SCHEMA_VERSION = 1
+"""Of the lines, and of every document that a command writes: higher when a key goes away or means something else."""
+
+
+class _Message(TypedDict):
+    headers: Annotated[list[tuple[str, str]], "name in lower case and value, in their order"]
+    size: Annotated[int, "bytes of the body as they travelled"]
+
+
+class Message(_Message, total=False):
+    """One direction of an exchange: a body that is text, else its checksum. At most 1 MiB of a body is kept."""
+
+    body: Annotated[str, "the text, without credentials"]
+    sha256: Annotated[str, "of a body that is no UTF-8 text"]
+
+
+class ExchangeLine(TypedDict):
+    """A request and its reply."""
+
+    method: str
+    target: Annotated[str, "path and query, without credentials"]
+    status: Annotated[int | None, "null: no reply was sent"]
+    connection: Annotated[int, "exchanges with one number shared a TCP connection"]
+    client: Annotated[str, "address and port"]
+    started: Annotated[float, "seconds since the journal's start at which the request had come"]
+    fault: Annotated[str | None, "what went wrong on purpose"]
+    refusal: Annotated[str | None, "why the fabric rejected the request"]
+    request: Message
+    response: Message
+
+
+class _Line(TypedDict):
+    schema_version: int
+    number: Annotated[int, "from 1"]
+    since: Annotated[float, "seconds since the journal's start"]
+    wall: Annotated[str, "the same moment, ISO 8601 with its zone"]
+    who: Annotated[str, "fabric, agent, guest or lab"]
+    service: Annotated[str, "wireserver, hostplugin, imds, blob, dhcp, dns, or the part of the lab that says it"]
+    summary: str
+
+
+class Line(_Line, total=False):
+    """One entry of the journal."""
+
+    facts: Annotated[dict[str, Any], "what the fabric understood; `kind` says which facts they are"]
+    exchange: ExchangeLine
 
 
 class BadJournal(ValueError):
@@ -18,7 +65,13 @@ class BadJournal(ValueError):
 
 
 def render(entry: Entry) -> str:
-    document: dict[str, Any] = {
+    return json.dumps(plain(entry), ensure_ascii=False, default=_odd)
+
+
+def plain(entry: Entry) -> Line:
+    """Its facts may hold values that JSON does not know; `render` writes their text."""
+    document: Line = {
+        "schema_version": SCHEMA_VERSION,
         "number": entry.number,
         "since": round(entry.since, 6),
         "wall": entry.wall.isoformat(),
@@ -27,10 +80,10 @@ def render(entry: Entry) -> str:
         "summary": redact.text(entry.summary),
     }
     if entry.facts:
-        document["facts"] = redact.plain(dict(entry.facts))
+        document["facts"] = _facts(entry)
     if entry.exchange is not None:
         document["exchange"] = _exchange(entry.exchange, entry.service)
-    return json.dumps(document, ensure_ascii=False, default=_odd)
+    return document
 
 
 def parse(line: str, where: str) -> Entry:
@@ -53,7 +106,13 @@ def parse(line: str, where: str) -> Entry:
         raise BadJournal(f"{where}: {problem}") from problem
 
 
-def _exchange(exchange: Exchange, service: str) -> dict[str, Any]:
+def _facts(entry: Entry) -> dict[str, Any]:
+    found = redact.plain(dict(entry.facts))
+    assert isinstance(found, dict)
+    return found
+
+
+def _exchange(exchange: Exchange, service: str) -> ExchangeLine:
     return {
         "method": exchange.method,
         "target": redact.text(exchange.target),
@@ -68,8 +127,8 @@ def _exchange(exchange: Exchange, service: str) -> dict[str, Any]:
     }
 
 
-def _message(headers: Headers, body: bytes, size: int, service: str) -> dict[str, Any]:
-    message: dict[str, Any] = {"headers": [[name, redact.text(value)] for name, value in headers], "size": size}
+def _message(headers: Headers, body: bytes, size: int, service: str) -> Message:
+    message: Message = {"headers": [(name, redact.text(value)) for name, value in headers], "size": size}
     try:
         message["body"] = redact.body(body.decode("utf-8"), service)
     except UnicodeDecodeError:

@@ -16,6 +16,7 @@ from pathlib import Path
 from fabriclab.judge import manifest
 from fabriclab.judge.manifest import Manifest
 from fabriclab.samples import package
+from fabriclab.world.spelling import meant
 
 RECORDER = ".fabriclab"
 PUBLISHER = "Lab"
@@ -101,7 +102,7 @@ def open_source(path: str) -> Source:
     if path in package.names():
         return replace(unzip(path, package.pack(path, f"{PUBLISHER}.{path.capitalize()}", SAMPLE_VERSION)), raw=None)
     known = ", ".join(package.names())
-    raise BadHandler(f"{path}: neither a directory, nor a zip, nor one of the samples {known}")
+    raise BadHandler(f"{path}: neither a directory, nor a zip, nor one of the samples {known}{meant(path, package.names())}")
 
 
 def unzip(path: str, data: bytes) -> Source:

@@ -1,7 +1,7 @@
 """What a run says in the end: a finding for each rule, and the stages behind it, also as JSON."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 from fabriclab.judge import rules_commands, rules_status
 from fabriclab.judge.evidence import Evidence, Stage
@@ -9,6 +9,47 @@ from fabriclab.judge.rule import HELD, NOT_SEEN, VIOLATED, Finding
 from fabriclab.judge.settings import Secret, hide
 
 RULES = (*rules_commands.RULES[:6], *rules_status.RULES, *rules_commands.RULES[6:])
+
+
+@dataclass(frozen=True)
+class CommandDocument:
+    """One run of a command. `status` and `seconds` null: it never came to its end."""
+
+    command: str
+    version: str
+    sequence: str | None
+    instance: str
+    status: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class StageDocument:
+    """One step of the life. `problem`: why it did not come to its end, or empty. `reported`: the last status per instance."""
+
+    name: str
+    version: str
+    sequence: int
+    problem: str
+    reported: tuple[str, ...]
+    message: str
+    commands: tuple[CommandDocument, ...]
+
+
+@dataclass(frozen=True)
+class JudgedDocument:
+    """A report as --json has it."""
+
+    ok: Annotated[bool, "whether no rule is violated, and something ran at all"]
+    handler: str
+    version: str
+    source: str
+    agent: str
+    seconds: float
+    counts: Annotated[dict[str, int], "of findings, by their outcome"]
+    findings: tuple[Finding, ...]
+    stages: tuple[StageDocument, ...]
+    kept: Annotated[str | None, "the directory of --keep"]
 
 
 @dataclass(frozen=True)
@@ -30,21 +71,21 @@ class Report:
     def violated(self) -> tuple[str, ...]:
         return tuple(one.rule for one in self.findings if one.outcome == VIOLATED)
 
-    def document(self) -> dict[str, Any]:
-        """For --json: plain values only."""
+    def document(self) -> JudgedDocument:
+        """For --json."""
         seen = self.evidence
-        return {
-            "ok": self.ok,
-            "handler": seen.name,
-            "version": seen.version,
-            "source": seen.source,
-            "agent": seen.agent,
-            "seconds": round(self.seconds, 2),
-            "counts": {outcome: self.count(outcome) for outcome in (HELD, VIOLATED, NOT_SEEN)},
-            "findings": [asdict(one) for one in self.findings],
-            "stages": [_stage(one) for one in seen.stages],
-            "kept": self.kept,
-        }
+        return JudgedDocument(
+            ok=self.ok,
+            handler=seen.name,
+            version=seen.version,
+            source=seen.source,
+            agent=seen.agent,
+            seconds=round(self.seconds, 2),
+            counts={outcome: self.count(outcome) for outcome in (HELD, VIOLATED, NOT_SEEN)},
+            findings=self.findings,
+            stages=tuple(_stage(one) for one in seen.stages),
+            kept=self.kept,
+        )
 
 
 def judge(evidence: Evidence, seconds: float = 0.0, kept: str | None = None, known: tuple[Secret, ...] = ()) -> Report:
@@ -57,17 +98,16 @@ def judge(evidence: Evidence, seconds: float = 0.0, kept: str | None = None, kno
     return Report(evidence, shown, seconds, kept)
 
 
-def _stage(stage: Stage) -> dict[str, Any]:
-    return {
-        "name": stage.name,
-        "version": stage.version,
-        "sequence": stage.sequence,
-        "problem": stage.problem,
-        "reported": list(stage.reported),
-        "message": stage.message,
-        "commands": [
-            {"command": one.command, "version": one.version, "sequence": one.sequence, "instance": one.instance}
-            | {"status": one.status, "seconds": one.seconds}
+def _stage(stage: Stage) -> StageDocument:
+    return StageDocument(
+        name=stage.name,
+        version=stage.version,
+        sequence=stage.sequence,
+        problem=stage.problem,
+        reported=stage.reported,
+        message=stage.message,
+        commands=tuple(
+            CommandDocument(one.command, one.version, one.sequence, one.instance, one.status, one.seconds)
             for one in stage.commands
-        ],
-    }
+        ),
+    )

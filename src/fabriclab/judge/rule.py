@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Annotated
 
 from fabriclab.judge.evidence import Evidence
 
@@ -19,7 +20,7 @@ class Finding:
     rule: str
     sentence: str
     section: str
-    outcome: str
+    outcome: Annotated[str, "held, violated or not seen"]
     evidence: str = ""
     details: tuple[str, ...] = ()
     advice: str = ""

@@ -8,9 +8,12 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
+
+from fabriclab.world.spelling import meant
 
 MANIFEST = "HandlerManifest.json"
 SHELL = "shell"
@@ -35,10 +38,22 @@ def about(sample: str) -> str:
     return " ".join(said)
 
 
+@dataclass(frozen=True)
+class ListedSample:
+    """A sample and what it is for."""
+
+    name: str
+    about: str
+
+
+def listed() -> tuple[ListedSample, ...]:
+    return tuple(ListedSample(name, about(name)) for name in names())
+
+
 def files(sample: str) -> dict[str, bytes]:
     """Name and content of the sample's files, without those of shell/."""
     if sample not in names():
-        raise NoSample(f"{sample}: no such sample; there are {', '.join(names())}")
+        raise NoSample(f"{sample}: no such sample; there are {', '.join(names())}{meant(sample, names())}")
     return {item.name: item.read_bytes() for item in (_library() / sample).iterdir() if item.is_file()}
 
 

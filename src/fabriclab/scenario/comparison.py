@@ -90,6 +90,15 @@ class Met:
     value: float | None
 
 
+@dataclass(frozen=True)
+class AimDocument:
+    """An aim as --json has it: its sentence, and whether it is met; `held` null: there was nothing to compare with."""
+
+    aim: str
+    held: bool | None
+    value: float | None
+
+
 def spread(values: Sequence[float]) -> Spread | None:
     return Spread(min(values), median(values), max(values), len(values)) if values else None
 

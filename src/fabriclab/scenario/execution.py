@@ -11,7 +11,7 @@ from fabriclab.guests.adapter import Adapter
 from fabriclab.guests.diff import Change
 from fabriclab.journal.entry import LAB, Entry
 from fabriclab.journal.journal import Journal
-from fabriclab.scenario import times
+from fabriclab.scenario import footprint, times
 from fabriclab.scenario.document import Scenario
 from fabriclab.scenario.lab import Lab, opened
 from fabriclab.scenario.outcome import Result, TimelineEvent, Verdict
@@ -38,6 +38,7 @@ def execute(
             runner.run()
             wait_for("looking at what changed")
             changes = lab.guest.changes()
+            memory = footprint.whole(lab.guest.process)
             measured = times.measure(journal.entries(), times.enabled(lab.guest))
             wait_for("ending the agent and the guest")
             lab.end()
@@ -58,6 +59,7 @@ def execute(
         timeline=tuple(told.events),
         changes=changes,
         kept=str(kept) if kept is not None else None,
+        memory=memory,
     )
 
 

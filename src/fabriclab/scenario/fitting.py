@@ -6,10 +6,11 @@ None where a field may be None and is no flag.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
-from difflib import get_close_matches
 from enum import Enum
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from fabriclab.world.spelling import meant, none_of
 
 T = TypeVar("T")
 
@@ -53,7 +54,7 @@ def fit(kind: Any, value: Any, key: str) -> Any:
         return _one_of(inside, value, key)
     if origin is Literal:
         if value not in inside:
-            raise Unfit(key, f"{value!r} is none of {', '.join(map(str, inside))}")
+            raise Unfit(key, f"{value!r} is {none_of(str(value), map(str, inside))}")
         return value
     if origin in (tuple, frozenset):
         return _several(origin, inside, value, key)
@@ -92,7 +93,7 @@ def _member(kind: type[Enum], value: Any, key: str) -> Enum:
     for member in kind:
         if value == member.value:
             return member
-    raise Unfit(key, f"{value!r} is none of {', '.join(str(member.value) for member in kind)}")
+    raise Unfit(key, f"{value!r} is {none_of(str(value), (str(member.value) for member in kind))}")
 
 
 def _plain(kind: Any, value: Any, key: str) -> Any:
@@ -122,8 +123,8 @@ def _known(values: Mapping[str, Any], known: set[str], key: str) -> Mapping[str,
 
 def unknown_key(name: str, known: Iterable[str]) -> str:
     """The reason, with the nearest known key where one is near, else all of them."""
-    near = get_close_matches(name, sorted(known), 1)
-    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; there are {', '.join(sorted(known))}"
+    listed = sorted(known)
+    return f"unknown key{meant(name, listed) or '; there are ' + ', '.join(listed)}"
 
 
 def _below(key: str, name: str) -> str:

@@ -39,6 +39,20 @@ def take(guest: int, first: int, proc: Path = Path("/proc"), clock: Callable[[in
     return Footprint(len(found), pss, sum(_cpu(proc / str(number), clock(number)) for number in found))
 
 
+def whole(guest: int, proc: Path = Path("/proc")) -> int:
+    """Bytes (PSS) of all processes of the guest whose first process has this number, of its own process-id namespace."""
+    space = _link(proc / str(guest) / "ns/pid")
+    if space is None:
+        return 0
+    found = [one for one in proc.iterdir() if one.name.isdigit() and _link(one / "ns/pid") == space]
+    return sum(map(_pss, found))
+
+
+def own() -> int:
+    """Bytes (PSS) of this process."""
+    return _pss(Path("/proc/self"))
+
+
 def is_agent(arguments: list[str]) -> bool:
     """Whether a command line runs the agent's program, under its own name or from an update's package."""
     names = [argument.rpartition("/")[2] for argument in arguments]

@@ -5,6 +5,7 @@ states published the same pseudo-random moments after the one before was reporte
 changes nothing. What is measured is read from the journal, from the files that the extension's commands leave, and from /proc.
 """
 
+import os
 import random
 import time
 from collections import defaultdict
@@ -71,6 +72,18 @@ class Run:
     version: str
     processes: int
     values: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class MachineDocument:
+    """Where it was measured."""
+
+    kernel: str
+    processors: int | None
+
+
+def this_machine() -> MachineDocument:
+    return MachineDocument(os.uname().release, os.cpu_count())
 
 
 def same_root(adapters: Sequence[Adapter]) -> tuple[Adapter, ...]:

@@ -2,6 +2,7 @@
 
 [ovf] has the fields of documents/ovf.py as keys; `false` leaves an element out. Besides: `ssh_keys` (OpenSSH lines, or
 "generated" for a key pair of the lab's own), `custom_text` (custom data before base64), `nil` and `leave_out` (lists of keys),
+`as_is` (a list: "custom_data" may then be no base64),
 `raw` (the whole document as text, instead of everything else). Neither table: no DVD.
 """
 
@@ -13,6 +14,7 @@ from fabriclab.documents import ovf as document
 from fabriclab.documents.ovf import NIL, Ovf, PublicKey
 from fabriclab.guests.login import KeyPair
 from fabriclab.scenario.table import Table
+from fabriclab.world.spelling import meant
 
 GENERATED = "generated"
 CERTIFICATE = "certificate:"  # before the id of a tenant certificate, in place of a fingerprint
@@ -87,7 +89,10 @@ def parse(table: Table) -> Medium:
         if line != GENERATED and " " not in line:
             part.wrong("ssh_keys", f'"{line}" is neither "{GENERATED}" nor an OpenSSH public key')
     text = part.maybe_text("custom_text")
+    as_is = part.texts("as_is")
     made = _ovf(part)
+    if "custom_data" not in as_is and not _is_base64(made.custom_data):
+        part.wrong("custom_data", 'no base64; text goes into custom_text, and as_is = ["custom_data"] takes it as it stands')
     if text is not None:
         made = replace(made, custom_data=base64.b64encode(text.encode()).decode())
     return replace(medium, ovf=made, ssh_keys=keys, custom_data=text.encode() if text is not None else None)
@@ -99,12 +104,22 @@ def _ovf(part: Table) -> Ovf:
     for key, value in (("nil", NIL), ("leave_out", None)):
         for name in part.texts(key):
             if name not in known:
-                part.wrong(key, f'"{name}" is no key of [ovf]; there are {", ".join(sorted(known))}')
+                part.wrong(key, f'"{name}" is no key of [ovf]{meant(name, known) or "; there are " + ", ".join(sorted(known))}')
             changes[name] = value
     key = "disable_ssh_password_authentication"
     if part.is_flag(key):
         changes[key] = "true" if part.flag(key) else "false"
     return replace(part.lay_over(Ovf()), **changes)  # type: ignore[arg-type]
+
+
+def _is_base64(text: str | None) -> bool:
+    if text is None or text == NIL:
+        return True
+    try:
+        base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        return False
+    return True
 
 
 def _resolved(fingerprint: str | None, thumbprint: Thumbprint) -> str | None:

@@ -1,7 +1,7 @@
 """What a run of a scenario gives: its timeline while it goes, and the result at its end, also as JSON."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
 
 from fabriclab.guests.diff import Change
 
@@ -27,20 +27,21 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Result:
+    """What a run gives; with `ok` first it is the document of --json."""
+
+    also: ClassVar = ("ok",)
+
     scenario: str
     agent: str
-    guest: str
-    seconds: float
+    guest: Annotated[str, "sandbox, systemd or vm"]
+    seconds: Annotated[float, "of the whole run, the lab's making and end included"]
     verdicts: tuple[Verdict, ...]
-    times: dict[str, float] = field(default_factory=dict)
+    times: Annotated[dict[str, float], "seconds between two events, by the name of the span"] = field(default_factory=dict)
     timeline: tuple[TimelineEvent, ...] = ()
-    changes: tuple[Change, ...] = ()
-    kept: str | None = None
+    changes: Annotated[tuple[Change, ...], "what the guest has made of its files"] = ()
+    kept: Annotated[str | None, "the directory of --keep"] = None
+    memory: Annotated[int, "bytes of all processes of the guest before its end (PSS), 0 where it is not known"] = 0
 
     @property
-    def ok(self) -> bool:
+    def ok(self) -> Annotated[bool, "whether there were expectations and all held"]:
         return bool(self.verdicts) and all(verdict.held for verdict in self.verdicts)
-
-    def document(self) -> dict[str, Any]:
-        """For --json: plain values only."""
-        return {"ok": self.ok, **asdict(self)}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fabriclab.samples import hostile, package
 from fabriclab.scenario.step import Source
+from fabriclab.world.spelling import meant
 
 KINDS = ("sample", "hostile", "directory", "package")
 
@@ -11,9 +12,10 @@ KINDS = ("sample", "hostile", "directory", "package")
 def problem(source: Source) -> str | None:
     """Why there is no such package, in one sentence; None when there is one."""
     if source.kind == "sample" and source.name not in package.names():
-        return f'"{source.name}" is no sample; there are {", ".join(package.names())}'
+        return f'"{source.name}" is no sample; there are {", ".join(package.names())}{meant(source.name, package.names())}'
     if source.kind == "hostile" and source.name not in hostile.BUILDERS:
-        return f'"{source.name}" is no hostile package; there are {", ".join(sorted(hostile.BUILDERS))}'
+        known = sorted(hostile.BUILDERS)
+        return f'"{source.name}" is no hostile package; there are {", ".join(known)}{meant(source.name, known)}'
     if source.kind == "directory" and not (Path(source.name) / package.MANIFEST).is_file():
         return f"{source.name} is no directory with a {package.MANIFEST}"
     if source.kind == "package" and not Path(source.name).is_file():

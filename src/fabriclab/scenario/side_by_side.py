@@ -6,8 +6,7 @@ Requests count as the same when they differ only in identifiers, numbers and sig
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from fabriclab.guests.diff import Change
 from fabriclab.journal.entry import Entry
@@ -44,10 +43,6 @@ class SideBySide:
     requests: tuple[Pair, ...]
     files: tuple[Pair, ...]
     moments: tuple[Moment, ...]
-
-    def document(self) -> dict[str, Any]:
-        """For --json: plain values only."""
-        return asdict(self)
 
 
 def compare(results: tuple[Result, Result], journals: tuple[Sequence[Entry], Sequence[Entry]]) -> SideBySide:

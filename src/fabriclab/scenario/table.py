@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 from fabriclab.scenario import fitting
 from fabriclab.scenario.expected import START
+from fabriclab.world.spelling import none_of
 
 tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
@@ -67,7 +68,7 @@ class Table:
     def choice(self, key: str, known: tuple[str, ...], default: str | None = None) -> str:
         value = self.text(key, default)
         if value not in known:
-            self.wrong(key, f'"{value}" is none of {", ".join(known)}')
+            self.wrong(key, f'"{value}" is {none_of(value, known)}')
         return value
 
     def is_text(self, key: str) -> bool:

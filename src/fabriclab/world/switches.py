@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any
 
+from fabriclab.world.spelling import meant
+
 
 class Certificates(str, Enum):
     """How the certificates document looks (3.4)."""
@@ -110,7 +112,7 @@ def switch(switches: Switches, name: str, value: Any) -> Switches:
     """`value` as it comes from a scenario: text for an enumeration, a list for a tuple or a set."""
     known = {item.name: getattr(switches, item.name) for item in fields(switches)}
     if name not in known:
-        raise UnknownSwitch(f"{name}: no such switch; there are {', '.join(sorted(known))}")
+        raise UnknownSwitch(f"{name}: no such switch{meant(name, known) or '; there are ' + ', '.join(sorted(known))}")
     now = known[name]
     try:
         return replace(switches, **{name: _like(now, value)})

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from fabriclab.cli import bench, main
+from fabriclab.cli import bench, verbs
 from fabriclab.guests import adapter as adapters
 from fabriclab.guests.adapter import BadAdapter
 from fabriclab.journal.entry import Exchange
@@ -165,7 +165,7 @@ class TestConditions:
     @pytest.mark.parametrize("given", ["0", "-3", "some", "nan"])
     def test_a_number_that_measures_nothing_is_refused(self, given: str, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit) as ended:
-            main.parser().parse_args(["bench", "--idle", given])
+            verbs.parser().parse_args(["bench", "--idle", given])
         assert ended.value.code == 2
         assert "--idle" in capsys.readouterr().err
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from fabriclab.cli.control import document
-from fabriclab.cli.main import parser
 from fabriclab.cli.shell import choose, named
+from fabriclab.cli.verbs import parser
 from fabriclab.guests.presence import Lab
 
 

@@ -14,7 +14,7 @@ from fabriclab.scenario.outcome import Result, TimelineEvent, Verdict
 
 def test_a_misspelt_scenario_ends_with_status_2_and_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "frist-boot"]) == 2
-    assert capsys.readouterr().err.startswith("fabriclab: frist-boot: no such scenario; known are ")
+    assert capsys.readouterr().err.startswith("fabriclab: frist-boot: no such scenario; did you mean first-boot? ")
 
 
 def test_a_wrong_file_ends_with_status_2_and_names_file_key_and_reason(
@@ -23,7 +23,10 @@ def test_a_wrong_file_ends_with_status_2_and_names_file_key_and_reason(
     path = tmp_path / "mine.toml"
     path.write_text('[[expect]]\nhealth = "Redy"\n')
     assert main(["run", str(path)]) == 2
-    assert capsys.readouterr().err == f'fabriclab: {path}: expect[1].health: "Redy" is none of Ready, NotReady\n'
+    assert (
+        capsys.readouterr().err
+        == f'fabriclab: {path}: expect[1].health: "Redy" is none of Ready, NotReady; did you mean Ready?\n'
+    )
 
 
 def test_a_scenario_that_expects_nothing_is_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fabriclab.cli import documents
 from fabriclab.judge import report
 from fabriclab.judge.evidence import (
     DISABLE,
@@ -21,6 +22,7 @@ from fabriclab.judge.evidence import (
     Leak,
     Left,
 )
+from fabriclab.judge.report import Report
 from fabriclab.judge.rule import HELD, NOT_SEEN, VIOLATED, unless
 from fabriclab.judge.settings import secrets
 from unit.fabriclab.judge.lives import EVENT, command, file, good, spoiled, spoiled_command, status
@@ -139,9 +141,14 @@ def test_the_same_in_several_stages_is_told_once() -> None:
     assert (judgement.outcome, judgement.details) == (VIOLATED, ("install, update: bad", "update: worse"))
 
 
+def text(judged: Report) -> str:
+    """As it is written with --json."""
+    return documents.text(documents.FORMS["ext-run"].document(judged.document(), journal=[]))
+
+
 def test_no_command_line_stands_in_the_report() -> None:
     lines = ("curl --user name:Swordfish",)
-    shown = json.dumps(report.judge(spoiled_command(SETTINGS, "enable", lines=lines)).document())
+    shown = text(report.judge(spoiled_command(SETTINGS, "enable", lines=lines)))
     assert "Swordfish" not in shown
     assert "Swordfish" not in repr(Command("enable", "1.0.0", "1", lines=lines))
 
@@ -150,11 +157,11 @@ def test_a_secret_that_the_handler_tells_is_not_told_again() -> None:
     seen = spoiled(SETTINGS, files=(file(status("error", formattedMessage={"lang": "en", "message": "it is Swordfish!"})),))
     judged = report.judge(seen, known=secrets({"password": "Swordfish"}))
     assert any("it is <password>!" in text for one in judged.findings for text in one.details)
-    assert "Swordfish" not in json.dumps(judged.document())
+    assert "Swordfish" not in text(judged)
 
 
 def test_the_report_is_plain_json() -> None:
-    document = json.loads(json.dumps(report.judge(good(), 1.5).document()))
+    document = json.loads(text(report.judge(good(), 1.5)))
     assert document["ok"] is True
     assert document["counts"] == {"held": len(report.RULES), "violated": 0, "not seen": 0}
     assert [one["name"] for one in document["stages"]][:2] == [INSTALL, SETTINGS]

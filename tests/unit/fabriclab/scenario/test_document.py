@@ -257,14 +257,14 @@ def test_expectations_count_from_the_start_or_at_the_end_by_what_they_look_at() 
         ('[machine]\ndmi = "aws"', 'machine.dmi: "aws" is none of azure, hyper-v, none'),
         ('[machine]\nfiles = { "etc/x" = "" }', "machine.files.etc/x: does not begin with /"),
         ("[ovf]\nhostnam = 1", "ovf.hostnam: unknown key; did you mean hostname?"),
-        ('[ovf]\nleave_out = ["hostnam"]', 'ovf.leave_out: "hostnam" is no key of [ovf]; there are '),
+        ('[ovf]\nleave_out = ["hostnam"]', 'ovf.leave_out: "hostnam" is no key of [ovf]; did you mean hostname?'),
         ('[ovf]\nssh_keys = ["mine"]', 'ovf.ssh_keys: "mine" is neither "generated" nor an OpenSSH public key'),
         ('[ovf]\nraw = ""\nhostname = "x"', "ovf.hostname: unknown key"),
         ("[medium]\ndelay = -1", "medium.delay: -1 is negative"),
         ("[configuration]\nX = []", "configuration.X: neither text nor a number"),
         ("[fabric]\nincarnaton = 1", "fabric.incarnaton: unknown key; did you mean incarnation?"),
         ("[fabric]\nidentity = { vm_name = 1 }", "fabric.identity.vm_name: not text"),
-        ("[fabric]\nswitches = { strict = 1 }", "fabric.switches: strict: no such switch; there are "),
+        ("[fabric]\nswitches = { strict = 1 }", "fabric.switches: strict: no such switch; did you mean strict_"),
         ('[[fault]]\neffect = "explode"', "fault[1].effect: 'explode' is none of "),
         ("[[step]]", "step[1].do: missing"),
         ('[[step]]\ndo = "dance"', 'step[1].do: "dance" is no verb'),
@@ -300,7 +300,7 @@ def test_a_wrong_scenario_is_refused_with_file_key_and_reason(text: str, reason:
 
 
 def test_a_name_or_a_file_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadScenario, match=r"frist-boot: no such scenario; known are .*first-boot"):
+    with pytest.raises(BadScenario, match=r"frist-boot: no such scenario; did you mean first-boot"):
         document.find("frist-boot")
     with pytest.raises(BadScenario, match="No such file"):
         document.find(str(tmp_path / "absent.toml"))
