@@ -99,7 +99,10 @@ def lines(artifact: Path) -> list[str]:
         found = _squashfs(artifact)
     else:
         raise Unreadable(f"{name} is of no kind that can be listed")
-    return listed(found)
+    try:
+        return listed(found)
+    except (tarfile.TarError, zipfile.BadZipFile) as problem:
+        raise Unreadable(f"{name}: {problem}") from None
 
 
 def listed(found: Iterable[Entry]) -> list[str]:
