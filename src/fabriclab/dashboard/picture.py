@@ -15,6 +15,9 @@ from fabriclab.scenario.timeline import Timeline
 
 TIMELINE = 400  # lines kept
 HISTORY = 20  # states kept of each extension
+STARTS = 10  # boots kept
+MILESTONES = 16  # of a boot
+ENDINGS = ("success", "error")
 SHOWN = 200  # characters of a summary or target in a row
 
 
@@ -52,6 +55,15 @@ class Milestone:
     since: float
 
 
+@dataclass
+class Boot:
+    """From one start of the agent to the next: who started it, and what came about when."""
+
+    number: int
+    text: str
+    milestones: list[Milestone]
+
+
 class Picture:
     """Feed it every entry in order."""
 
@@ -60,7 +72,7 @@ class Picture:
         self.lines: deque[dict[str, Any]] = deque(maxlen=TIMELINE)
         self.channels: dict[str, Channel] = {}
         self.requests: Counter[tuple[str, str]] = Counter()
-        self.milestones: list[Milestone] = []
+        self.starts: deque[Boot] = deque(maxlen=STARTS)
         self.health: dict[str, Any] | None = None
         self.statuses = 0
         self.boots = 0
@@ -79,14 +91,19 @@ class Picture:
             self.paused = doing.STANDS_STILL[entry.summary]
         if entry.kind == service.STARTED:
             self.boots += 1
-            self.milestones = [Milestone("agent started", entry.since)]
-            self.health = None
+            first = Milestone("agent started", round(entry.since, 4))
+            self.starts.append(Boot(self.boots, redact.text(entry.summary), [first]))
         elif entry.kind == hearing.HEALTH:
             self._health(entry)
         elif entry.kind == hearing.STATUS:
             self._status(entry)
         elif entry.service == "dhcp":
             self._reach("DHCP", entry)
+
+    @property
+    def milestones(self) -> list[Milestone]:
+        """Of the boot that goes on now."""
+        return self.starts[-1].milestones if self.starts else []
 
     @property
     def reported(self) -> tuple[Reported, ...]:
@@ -117,6 +134,7 @@ class Picture:
             "substatus": entry.facts.get("substatus"),
             "text": redact.text(hearing.health_text(entry.facts)),
             "since": round(entry.since, 3),
+            "boot": self.boots,
         }
         self._reach("Ready" if said == "Ready" else "provisioning reported", entry)
 
@@ -147,14 +165,17 @@ class Picture:
                 -HISTORY:
             ]
         now.handler, now.status, now.sequence = news
+        if status in ENDINGS:
+            self._reach(f"{now.name}{f' ({now.instance})' if now.instance else ''}: {status}", entry)
         now.version = str(handler.get("handlerVersion") or "")
         now.code = _number(said.get("code") if said else handler.get("code"))
         now.message = redact.text(hearing.message(said) or hearing.message(handler))
         now.seen = round(entry.since, 3)
 
     def _reach(self, name: str, entry: Entry) -> None:
-        if self.milestones and all(one.name != name for one in self.milestones):
-            self.milestones.append(Milestone(name, round(entry.since, 4)))
+        there = self.milestones
+        if there and len(there) < MILESTONES and all(one.name != name for one in there):
+            there.append(Milestone(name, round(entry.since, 4)))
 
 
 def row(entry: Entry) -> dict[str, Any]:

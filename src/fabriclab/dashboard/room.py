@@ -74,7 +74,7 @@ class Room:
                 "boots": picture.boots,
                 "paused": picture.paused,
                 "statuses": picture.statuses,
-                "milestones": [asdict(one) for one in picture.milestones],
+                "starts": [asdict(one) for one in picture.starts],
                 "timeline": list(picture.lines),
                 "channels": [asdict(one) for one in sorted(picture.channels.values(), key=lambda one: one.name)],
                 "extensions": [asdict(one) for one in picture.reported],

@@ -1,108 +1,116 @@
-// What a person does to the lab: publish, act, break things, edit what is wanted, look at files.
+// What a person does to the lab: publish, and everything that happens to a VM; each as a step of a scenario.
 
-import { $, fill, h } from "./dom.js";
-import { act, get, parsed, say, want } from "./lab.js";
-import { pretty } from "./stream.js";
+import { $, fill, h, whenChanged } from "./dom.js";
+import { act, get, parsed, post, submitted } from "./lab.js";
 
-const BUTTONS = {
-  "Bump incarnation": { do: "bump-incarnation" },
-  "Bump etag": { do: "set-fast-track" },
-  "Rotate certificate": () => ({ do: "rotate-certificate", certificate: { name: `tenant-${Date.now() % 100000}` } }),
-  "Move the VM (new container)": { do: "change-container" },
-  "Rename the VM": () => { const name = prompt("New name of the VM"); return name ? { do: "rename", vm_name: name } : null; },
-  "Hold": { do: "set-hold", on_hold: true },
-  "Release": { do: "set-hold", on_hold: false },
-  "Pause guest": { do: "pause-guest" },
-  "Resume guest": { do: "resume-guest" },
-  "Restart agent": { do: "restart-agent" },
-  "Kill agent": { do: "kill-agent" },
-  "Start agent": { do: "start-agent" },
-  "Reboot": { do: "reboot" },
-};
+const always = () => true;
+// [group, [label, step, whether it can be done now]]; a button that cannot do anything now rests.
+const GROUPS = [
+  ["Goal state", [
+    ["Bump incarnation", { do: "bump-incarnation" }, always],
+    ["Bump etag", { do: "set-fast-track" }, always],
+    ["Hold", { do: "set-hold", on_hold: true }, (state) => !state.on_hold],
+    ["Release", { do: "set-hold", on_hold: false }, (state) => state.on_hold],
+  ]],
+  ["VM", [
+    ["Rotate certificate", () => ({ do: "rotate-certificate", certificate: { name: `tenant-${Date.now() % 100000}` } }), always],
+    ["Move (new container)", { do: "change-container" }, always],
+    ["Reboot", { do: "reboot" }, always],
+    ["Pause guest", { do: "pause-guest" }, (state) => state.guest.running && !state.paused],
+    ["Resume guest", { do: "resume-guest" }, (state) => state.paused],
+  ]],
+  ["Agent", [
+    ["Start agent", { do: "start-agent" }, (state) => state.guest.running && !state.agent.running],
+    ["Restart agent", { do: "restart-agent" }, (state) => state.agent.running],
+    ["Stop agent", { do: "stop-agent" }, (state) => state.agent.running],
+    ["Kill agent", { do: "kill-agent" }, (state) => state.agent.running],
+  ]],
+];
+const buttons = [];
 
-fill("acts", ...Object.entries(BUTTONS).map(([name, step]) =>
-  h("button", { type: "button", onclick: () => { const done = typeof step === "function" ? step() : step; if (done) act(done); } }, name)));
-
-function submitted(id, work) {
-  $(id).addEventListener("submit", async (event) => {
-    event.preventDefault();
-    try {
-      await work(new FormData(event.target));
-    } catch (problem) {
-      say(problem.message, true);
-    }
-  });
+function button(label, step, can) {
+  const made = h("button", { type: "button", onclick: async () => {
+    made.classList.add("busy");
+    await act(typeof step === "function" ? step() : step);
+    made.classList.remove("busy");
+  } }, label);
+  buttons.push([made, can]);
+  return made;
 }
 
-submitted("publish", (form) => {
+fill("acts", ...GROUPS.map(([name, all]) => h("div", { class: "group", role: "group", "aria-label": name }, h("h3", {}, name), h("div", { class: "buttons" }, all.map((one) => button(...one))))));
+
+const disks = whenChanged((names) =>
+  fill("disks", ...(names.length ? names.map((name) => h("button", { type: "button", onclick: () => act({ do: "detach-disk", name }) }, `Take out ${name}`)) : [h("span", { class: "faint" }, "No disk besides the system's.")])));
+
+let verbs = {};
+let samples = {};
+const next = new Map(); // sequence numbers, by extension
+
+export function acts(state) {
+  for (const [made, can] of buttons) made.disabled = !can(state);
+  disks(state.guest.disks);
+  next.clear();
+  for (const one of state.wanted) next.set(one.name, Math.max(-1, ...(one.settings ?? []).map((part) => part.sequence ?? 0)) + 1);
+  const name = $("disk").elements.name;
+  if (state.guest.disks.includes(name.value) && document.activeElement !== name) name.value = free(state.guest.disks);
+}
+
+const free = (taken) => [..."cdefghijklmnop"].map((one) => `sd${one}`).find((one) => !taken.includes(one)) ?? "";
+
+submitted($("publish"), async (form) => {
   const own = form.get("own").trim();
   const source = !own ? { sample: form.get("sample") } : own.endsWith(".zip") ? { package: own } : { directory: own };
-  const extension = { ...source, name: form.get("name"), version: form.get("version"), sequence: Number(next.get(form.get("name")) ?? 0) };
+  const extension = { ...source, name: form.get("name").trim(), version: form.get("version"), sequence: Number(next.get(form.get("name").trim()) ?? 0) };
   for (const key of ["public", "protected"]) {
     const value = parsed(form.get(key), `${key} settings`, undefined);
     if (value !== undefined) extension[key] = value;
   }
-  return act({ do: "publish", channel: form.get("channel"), extension: [extension] });
+  return post("do", { do: "publish", channel: form.get("channel"), extension: [extension] });
 });
-submitted("any", (form) => act(parsed(form.get("step"), "step", {})));
-submitted("want", async (form) => {
-  if (await want(parsed(form.get("extensions"), "wanted extensions", []), form.get("channel"))) edited = false;
+
+// The same form for the next version of one that is there.
+export function prepare(extension, source) {
+  const form = $("publish").elements;
+  const settings = extension.settings?.[0] ?? {};
+  form.name.value = extension.name;
+  form.version.value = extension.version.replace(/\d+(?=\.\d+$)/, (part) => Number(part) + 1);
+  form.public.value = JSON.stringify(settings.public ?? {});
+  form.own.value = source && ["directory", "package"].includes(source.kind) ? source.name : "";
+  if (source?.kind === "sample") form.sample.value = source.name;
+  about();
+  form.version.focus();
+}
+
+submitted($("rename"), (form, element) => post("do", { do: "rename", vm_name: form.get("vm_name").trim() }).then((told) => (element.reset(), told)));
+submitted($("disk"), (form) => post("do", { do: "attach-disk", name: form.get("name"), content: form.get("content"), mib: Number(form.get("mib")) }));
+submitted($("any"), (form) => post("do", parsed(form.get("step"), "step", {})));
+
+$("run").append(h("p", { class: "error tall", role: "alert" }));
+submitted($("run"), async (form) => {
+  const told = await post("do", { do: "run", command: form.get("command"), any_status: true });
+  $("printed").textContent = told.output || "(it has printed nothing)";
+  $("printed").classList.toggle("faint", !told.output);
 });
-$("clear").addEventListener("click", () => act({ do: "clear-faults" }));
 
-// Faults: the switches show what is in force, whoever put it there.
-let tables = {};
-export function faults(state) {
-  if (!$("faults").children.length)
-    fill("faults", ...state.faults.map((one) =>
-      h("label", {}, h("input", { type: "checkbox", role: "switch", "data-fault": one.name, onchange: (event) => act({ do: event.target.checked ? "fault" : "lift-fault", ...tables[one.name] }) }), one.name)));
-  for (const one of state.faults) document.querySelector(`[data-fault="${one.name}"]`).checked = one.on;
-  $("other-faults").textContent = state.other_faults.length ? `Also in force: ${state.other_faults.join("; ")}` : "";
+function template(name) {
+  const keys = [...(verbs[name].keys ?? [])].filter((key) => key.needed);
+  const step = { do: name, ...Object.fromEntries(keys.map((key) => [key.name, key.kind.startsWith("a whole") ? 0 : key.kind === "tables" ? [{}] : key.kind === "a table" ? {} : key.kind.startsWith("true") ? true : ""])) };
+  const form = $("any").elements;
+  form.step.value = JSON.stringify(name === "publish" ? { do: name, extension: [{ sample: "good", name: "Lab.Good" }] } : step, null, 2);
+  const listed = verbs[name].keys.map((key) => `${key.name} (${key.kind}${key.needed ? ", needed" : key.default !== undefined ? `, else ${key.default}` : ""})`);
+  $("verb-about").textContent = [verbs[name].about.replaceAll("`", ""), listed.length ? `Keys: ${listed.join(", ")}.` : "It has no keys."].filter(Boolean).join(" ");
 }
 
-// What is wanted: as it is, until somebody writes in it.
-let wanted = [];
-let edited = false;
-const next = new Map();
-const box = $("want").elements.extensions;
-const restore = () => { box.value = JSON.stringify(wanted, null, 2); edited = false; };
-box.addEventListener("input", () => (edited = true));
-$("restore").addEventListener("click", restore);
-export function published(state) {
-  wanted = state.wanted;
-  next.clear();
-  for (const one of wanted) next.set(one.name, Math.max(-1, ...(one.settings ?? []).map((part) => part.sequence ?? 0)) + 1);
-  if (!edited) restore();
-}
-
-async function documents() {
-  const found = await get("documents");
-  const chosen = $("document").value || Object.keys(found)[0];
-  fill("document", ...Object.keys(found).map((name) => h("option", { selected: name === chosen }, name)));
-  $("served").textContent = pretty(found[chosen] ?? "");
-}
-$("tab-goal").addEventListener("opened", documents);
-$("document").addEventListener("change", documents);
-$("reload").addEventListener("click", documents);
-
-async function compare() {
-  $("changes").textContent = "comparing …";
-  const found = await get("tree");
-  if (found.error) return say(found.error, true);
-  $("changes").textContent = `${found.length} changes`;
-  $("files").textContent = found.join("\n");
-}
-$("compare").addEventListener("click", compare);
-$("tab-tree").addEventListener("opened", compare);
-
-async function log() {
-  $("said-by-agent").textContent = (await get("log")) || "(nothing)";
-  $("said-by-agent").scrollTop = $("said-by-agent").scrollHeight;
-}
-$("again").addEventListener("click", log);
-$("tab-log").addEventListener("opened", log);
+const about = () => ($("sample-about").textContent = (samples[$("sample").value] ?? "").replaceAll("`", ""));
+$("sample").addEventListener("change", about);
+$("any").elements.verb.addEventListener("change", (event) => template(event.target.value));
 
 get("offers").then((offers) => {
-  tables = offers.faults;
-  fill("sample", ...offers.samples.map((name) => h("option", { selected: name === "good" }, name)));
+  ({ verbs, samples } = offers);
+  fill("sample", ...Object.keys(samples).map((name) => h("option", { selected: name === "good" }, name)));
+  about();
+  $("disk").elements.content.append(...offers.contents.map((name) => h("option", { selected: name === "nothing" }, name)));
+  $("any").elements.verb.append(...Object.keys(verbs).map((name) => h("option", { selected: name === "note" }, name)));
+  template("note");
 });

@@ -12,19 +12,29 @@ export function say(text, bad = false) {
   hide = setTimeout(() => (box.className = ""), bad ? 9000 : 3500);
 }
 
-async function post(path, body) {
+// The answer, or an Error with the lab's own sentence.
+export async function post(path, body) {
+  let answer;
   try {
-    const answer = await fetch(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
-    const told = await answer.json();
-    say(answer.ok ? told.done : told.error, !answer.ok);
-    return answer.ok;
+    answer = await fetch(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
   } catch {
-    say("the lab does not answer", true);
+    throw new Error("the lab does not answer");
+  }
+  const told = await answer.json();
+  if (!answer.ok) throw new Error(told.error.replace(/^request: /, ""));
+  return told;
+}
+
+export async function act(step) {
+  try {
+    say((await post("do", step)).done);
+    return true;
+  } catch (problem) {
+    say(problem.message, true);
     return false;
   }
 }
 
-export const act = (step) => post("do", step);
 export const want = (extensions, channel) => post("want", { extensions, channel });
 
 export async function get(path) {
@@ -48,3 +58,36 @@ export function parsed(text, name, empty) {
     throw new Error(`${name}: no JSON: ${problem.message}`);
   }
 }
+
+// A form whose mistakes are said in it, beside the button; the button rests while the lab works.
+export function submitted(form, work) {
+  const told = form.querySelector(".error") ?? form.parentElement.querySelector(":scope > .error");
+  form.addEventListener("input", () => (told.textContent = ""));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button:not([type=button])");
+    button.disabled = true;
+    told.textContent = "";
+    try {
+      const answer = await work(new FormData(form), form);
+      if (answer?.done) say(answer.done);
+    } catch (problem) {
+      told.textContent = problem.message;
+    } finally {
+      button.disabled = false;
+    }
+  });
+}
+
+// JSON fields turn red while they hold none.
+document.addEventListener("input", (event) => {
+  if (!event.target.matches?.("[data-json]")) return;
+  let reason = "";
+  try {
+    parsed(event.target.value, "this", undefined);
+  } catch (problem) {
+    reason = problem.message;
+  }
+  event.target.setAttribute("aria-invalid", String(!!reason));
+  event.target.title = reason;
+});

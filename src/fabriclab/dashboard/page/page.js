@@ -1,63 +1,65 @@
 // The page: one stream comes in, each part draws itself from it.
 
-import "./act.js";
-import { $, fill, h, pill, seconds } from "./dom.js";
+import { acts } from "./act.js";
+import { boot } from "./boot.js";
+import { $, fill, h, pill, seconds, whenChanged } from "./dom.js";
 import { extensions } from "./extensions.js";
+import { faults } from "./faults.js";
+import "./files.js";
+import { published } from "./goal.js";
 import { listen } from "./lab.js";
 import { plot } from "./plots.js";
 import { add } from "./stream.js";
-import { faults, published } from "./act.js";
 
 let clock = 0;
 let heard = 0;
 
-function head(state) {
-  const said = state.health ? pill(state.health.state + (state.health.substatus ? `: ${state.health.substatus}` : ""), state.health.state === "Ready" ? "good" : "") : pill("nothing yet", "");
-  const agent = state.agent.running ? pill("runs", "good") : pill(state.agent.status == null ? "not started" : `ended with ${state.agent.status}`, "bad");
-  const parts = { VM: state.vm.name, guest: pill(state.guest.running ? "running" : "off"), [`agent ${state.agent.name}`]: agent, reported: said, "goal state": state.incarnation, vmSettings: state.etag ?? "off", connections: state.connections };
+function reported(state) {
+  if (!state.health) return pill("nothing yet", "");
+  const text = state.health.state + (state.health.substatus ? `: ${state.health.substatus}` : "");
+  const said = pill(text, state.health.state === "Ready" ? "good" : /fail/i.test(text) ? "bad" : "");
+  const when = `${state.health.text} at ${seconds(state.health.since)}`;
+  said.title = when;
+  return state.health.boot === state.boots ? said : h("span", { title: when }, said, h("span", { class: "faint" }, " by an earlier start"));
+}
+
+const head = whenChanged((state) => {
+  const agent = state.agent.running ? pill("runs", "good") : pill(state.agent.status == null ? "not started" : `ended with ${state.agent.status}`, state.agent.status == null ? "" : "bad");
+  const guest = state.guest.running ? (state.paused ? pill("stands still") : pill("running")) : pill("off", "bad");
+  const on = state.faults.filter((one) => one.on).length + state.other_faults.length;
+  const parts = { VM: h("b", {}, state.vm.name), [`guest, ${state.guest.kind}`]: guest, [`agent ${state.agent.name}`]: agent, reported: reported(state), incarnation: state.incarnation, etag: state.etag ?? "no Fast Track", certificate: state.certificates[0] ?? "none", connections: state.connections };
   if (state.on_hold) parts.hold = pill("on hold");
+  if (on) parts.faults = pill(`${on} in force`, "bad");
   fill("head", ...Object.entries(parts).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   $("scenario").textContent = state.scenario;
+  $("scenario").title = state.about;
   document.title = `${state.vm.name} – fabriclab`;
-}
+});
 
-function channels(state) {
-  const lines = state.channels.map((one) =>
-    h("tr", {}, h("td", { class: "name" }, one.name), h("td", { class: "number" }, one.requests), h("td", { class: "number" }, one.refused || ""), h("td", { class: "number" }, one.struck || ""),
-      h("td", {}, one.last ? `${one.last.summary} (${one.last.status ?? "no answer"}, ${seconds(one.last.since)})` : "")),
-  );
-  const names = ["service", "requests", "refused", "struck", "last exchange"];
-  fill("channels", h("table", {}, h("thead", {}, h("tr", {}, names.map((name) => h("th", {}, name)))), h("tbody", {}, lines)));
-}
-
-function boot(state) {
-  const start = state.milestones[0]?.since ?? 0;
-  const whole = Math.max((state.milestones.at(-1)?.since ?? 1) - start, 0.01);
-  const bars = state.milestones.slice(1).flatMap((one, index) => {
-    const before = state.milestones[index].since - start;
-    const width = one.since - start - before;
-    const bar = h("i", {});
-    bar.style.left = `${(100 * before) / whole}%`;
-    bar.style.width = `${(100 * width) / whole}%`;
-    return [h("span", {}, one.name), h("span", { class: "bar", role: "img", "aria-label": `${one.name} after ${seconds(one.since - start)}` }, bar), h("span", {}, seconds(one.since - start))];
-  });
-  fill("boot", h("div", { class: "bars" }, bars.length ? bars : "no agent has started yet"));
-  fill("timeline", ...state.timeline.slice().reverse().map((one) =>
-    h("li", {}, h("time", {}, seconds(one.since)), h("span", { class: "who" }, one.who), h("span", { class: one.good === true ? "good-text" : one.good === false ? "bad-text" : "" }, one.text))));
-}
+const channels = whenChanged((all) => {
+  if (!all.length) return fill("channels", h("p", { class: "empty" }, "Nobody has asked for anything yet."));
+  const lines = all.map((one) =>
+    h("tr", { "data-channel": one.name },
+      h("td", { class: "name" }, one.name, h("small", {}, `${one.requests} request${one.requests === 1 ? "" : "s"}`, one.refused ? h("span", { class: "bad-text refused" }, ` ${one.refused} refused`) : null, one.struck ? h("span", { class: "wait-text struck" }, ` ${one.struck} struck`) : null)),
+      h("td", {}, one.last ? [one.last.summary, h("small", {}, one.last.method ? h("span", { class: one.last.status == null || one.last.status >= 400 ? "bad-text" : "" }, one.last.status ?? "no answer") : null, ` at ${seconds(one.last.since)}`)] : "")));
+  fill("channels", h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "service"), h("th", {}, "last exchange"))), h("tbody", {}, lines)));
+});
 
 listen(
   (told) => {
     clock = told.now;
     heard = Date.now();
     if (told.state) {
-      for (const draw of [head, channels, boot, extensions, faults, published]) draw(told.state);
+      head(told.state);
+      channels(told.state.channels);
+      for (const draw of [boot, extensions, faults, published, acts]) draw(told.state);
     }
     plot(told.samples);
     add(told.rows);
   },
   (kind) => {
     $("link").className = kind;
+    document.body.classList.toggle("stale", kind === "lost");
     $("link").textContent = kind === "live" ? "live" : "the lab does not answer; trying again";
   },
 );
@@ -79,9 +81,11 @@ function open(tab) {
 for (const tab of tabs) {
   tab.addEventListener("click", () => open(tab));
   tab.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    const next = tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length];
+    const last = tabs.length - 1;
+    const at = tabs.indexOf(tab);
+    const next = { ArrowRight: tabs[at === last ? 0 : at + 1], ArrowLeft: tabs.at(at - 1), Home: tabs[0], End: tabs[last] }[event.key];
+    if (!next) return;
+    event.preventDefault();
     open(next);
     next.focus();
   });

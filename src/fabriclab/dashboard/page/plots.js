@@ -1,8 +1,9 @@
 // Memory, processor and requests of the agent, as they come.
 
 const KEPT = 600;
+const HEIGHT = 96;
 const series = { memory: [[], []], cpu: [[], []], requests: [[], []] };
-const titles = { memory: "memory, MiB (PSS)", cpu: "processor, %", requests: "requests in the last minute" };
+const titles = { memory: "memory, MiB (PSS)", cpu: "processor, %", requests: "requests per minute" };
 const plots = {};
 
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -14,11 +15,11 @@ function make(name) {
     {
       title: titles[name],
       width: Math.max(box.clientWidth, 240),
-      height: 130,
+      height: HEIGHT,
       cursor: { drag: { x: false, y: false } },
       legend: { show: false },
       scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(high ?? 1, 1) * 1.15] } },
-      axes: [{ ...axis, size: 24, values: (_, values) => values.map((one) => `${one} s`) }, axis],
+      axes: [{ ...axis, size: 24, values: (_, values) => values.map((one) => `${one} s`) }, { ...axis, space: 22 }],
       series: [{ label: "s" }, { label: name, stroke: style("--accent"), width: 2, points: { show: false } }],
     },
     series[name],
@@ -48,6 +49,6 @@ function again() {
 }
 
 addEventListener("resize", () => {
-  for (const [name, one] of Object.entries(plots)) one.setSize({ width: Math.max(document.getElementById(`plot-${name}`).clientWidth, 240), height: 130 });
+  for (const [name, one] of Object.entries(plots)) one.setSize({ width: Math.max(document.getElementById(`plot-${name}`).clientWidth, 240), height: HEIGHT });
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);

@@ -1,6 +1,6 @@
 // The exchanges, newest first: filtered, and one of them whole.
 
-import { $, fill, h } from "./dom.js";
+import { $, fill, h, markRow, rowKeys } from "./dom.js";
 import { get } from "./lab.js";
 
 const KEPT = 3000;
@@ -9,24 +9,24 @@ let all = [];
 let chosen = 0;
 
 const words = (one) =>
-  [one.service, one.who, one.summary, one.method, one.target, one.status, one.fault && "fault", one.refusal && "refused", one.kind].join(" ").toLowerCase();
+  [one.service, one.who, one.summary, one.method, one.target, one.status, one.fault && "fault struck", one.refusal && "refused", one.method && (one.status == null || one.status >= 400) && "failed", one.kind].join(" ").toLowerCase();
 
 function answer(one) {
   if (one.method == null) return "";
   const bad = one.refusal || one.fault || one.status == null || one.status >= 400;
-  return h("span", { class: `pill ${bad ? "bad" : "good"}`, title: one.refusal ?? one.fault ?? "" }, one.status ?? "none", one.fault ? " fault" : one.refusal ? " refused" : "");
+  return h("span", { class: `pill ${bad ? "bad" : "good"}`, title: one.refusal ?? one.fault ?? "" }, one.status ?? "no answer", one.fault ? ", struck" : one.refusal ? ", refused" : "");
 }
 
 function line(one) {
   return h(
     "tr",
     { tabindex: one.number === chosen ? 0 : -1, "aria-selected": String(one.number === chosen), "data-number": one.number },
-    h("td", { class: "number" }, one.number),
+    h("td", { class: "number wide-only" }, one.number),
     h("td", { class: "number" }, one.since.toFixed(2)),
     h("td", { class: "name" }, one.service),
     h("td", { class: "what" }, one.method ? `${one.method} ${one.target}` : one.summary),
     h("td", {}, answer(one)),
-    h("td", { class: "number" }, one.method ? `${one.sent}/${one.received}` : ""),
+    h("td", { class: "number wide-only" }, one.method ? `${one.sent} / ${one.received}` : ""),
   );
 }
 
@@ -34,6 +34,9 @@ function draw() {
   const wanted = $("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
   const found = all.filter((one) => wanted.every((word) => words(one).includes(word)));
   $("count").textContent = wanted.length ? `${found.length} of ${all.length}` : `${all.length}`;
+  $("no-rows").hidden = found.length > 0;
+  $("no-rows").textContent = wanted.length ? "No exchange fits the filter." : "Nothing has been said yet.";
+  for (const one of $("quick").children) one.setAttribute("aria-pressed", String($("filter").value === one.dataset.words));
   const focused = document.activeElement?.dataset?.number;
   fill("rows", ...found.slice(-SHOWN).reverse().map(line));
   const first = $("rows").firstElementChild;
@@ -57,34 +60,50 @@ export function pretty(text) {
   try {
     return JSON.stringify(JSON.parse(text), null, 2);
   } catch {
-    return text.trim().startsWith("<") ? text.replace(/>\s*</g, ">\n<") : text;
+    return text.trim().startsWith("<") ? indented(text) : text;
   }
+}
+
+// XML with one element a line; what stands in an element stays on its line.
+function indented(text) {
+  let depth = 0;
+  return text.trim().replace(/>\s*</g, ">\n<").split("\n").map((one) => {
+    if (one.startsWith("</")) depth = Math.max(depth - 1, 0);
+    const shown = "  ".repeat(depth) + one;
+    if (/^<[^!?/]/.test(one) && !one.endsWith("/>") && !/<\/[^>]*>\s*$/.test(one)) depth++;
+    return shown;
+  }).join("\n");
 }
 
 async function choose(row) {
   chosen = Number(row.dataset.number);
-  for (const one of $("rows").children) {
-    one.setAttribute("aria-selected", String(one === row));
-    one.tabIndex = one === row ? 0 : -1;
-  }
-  const one = await get(`entries/${chosen}`);
-  const exchange = one.exchange;
-  const parts = exchange
-    ? [`${exchange.method} ${exchange.target}`, message(exchange.request), `— answered ${exchange.status ?? "never"}, connection ${exchange.connection}${exchange.fault ? `, fault ${exchange.fault}` : ""}${exchange.refusal ? `, refused: ${exchange.refusal}` : ""}`, message(exchange.response)]
-    : [one.summary];
-  if (one.facts) parts.push("— understood", JSON.stringify(one.facts, null, 2));
-  $("detail").textContent = parts.join("\n\n");
+  markRow($("rows"), row);
+  const mine = chosen;
+  const one = await get(`entries/${mine}`);
+  if (mine !== chosen) return;
+  const box = $("detail");
+  box.className = "";
+  box.replaceChildren(...whole(one));
+  box.scrollTop = 0;
 }
 
-$("rows").addEventListener("click", (event) => choose(event.target.closest("tr")));
-$("rows").addEventListener("keydown", (event) => {
-  const row = event.target.closest("tr");
-  const next = { ArrowDown: row?.nextElementSibling, ArrowUp: row?.previousElementSibling, Enter: row, " ": row }[event.key];
-  if (!next) return;
-  event.preventDefault();
-  next.focus();
-  choose(next);
-});
+function whole(one) {
+  const exchange = one.exchange;
+  const parts = [h("b", {}, exchange ? `${exchange.method} ${exchange.target}` : one.summary)];
+  if (exchange) {
+    const said = [`answered ${exchange.status ?? "never"}`, `connection ${exchange.connection}`, exchange.fault && `fault: ${exchange.fault}`, exchange.refusal && `refused: ${exchange.refusal}`];
+    parts.push(message(exchange.request), h("b", { class: exchange.refusal || exchange.fault ? "bad-text" : "" }, said.filter(Boolean).join(", ")), message(exchange.response));
+  }
+  if (one.facts) parts.push(h("b", {}, "understood as"), JSON.stringify(one.facts, null, 2));
+  return parts.flatMap((part) => [part, "\n\n"]);
+}
+
+const QUICK = { all: "", refused: "refused", struck: "struck", failed: "failed", statuses: "status" };
+$("quick").append(...Object.entries(QUICK).map(([name, words]) => h("button", { type: "button", class: "small", "data-words": words, "aria-pressed": String(!words), onclick: () => {
+  $("filter").value = words;
+  draw();
+} }, name)));
+rowKeys($("rows"), choose);
 $("filter").addEventListener("input", draw);
 $("hold").addEventListener("change", draw);
 addEventListener("keydown", (event) => {

@@ -52,7 +52,33 @@ def test_a_boot_is_told_by_its_milestones_and_begins_anew_with_the_next_agent() 
     assert bench.picture.health is not None and bench.picture.health["state"] == "Ready"
     bench.at(9.0).add("guest", "agent started: x", facts={"kind": service.STARTED}, who="lab")
     assert [one.name for one in bench.picture.milestones] == ["agent started"]
-    assert bench.picture.health is None and bench.picture.boots == 2
+    assert [(one.number, len(one.milestones)) for one in bench.picture.starts] == [(1, 4), (2, 1)]
+
+
+def test_what_was_reported_before_a_restart_is_kept_and_marked_as_such() -> None:
+    bench = Bench()
+    bench.at(1.0).add("guest", "agent started: x", facts={"kind": service.STARTED}, who="lab")
+    bench.at(4.0).add("wireserver", "health", facts={"kind": "health", "state": "Ready"})
+    bench.at(9.0).add("guest", "agent started: x", facts={"kind": service.STARTED}, who="lab")
+    assert bench.picture.health is not None and bench.picture.health["state"] == "Ready"
+    assert (bench.picture.health["boot"], bench.picture.boots) == (1, 2)
+
+
+def test_an_extension_that_has_come_to_an_end_is_a_milestone_of_the_boot() -> None:
+    bench = Bench()
+    bench.at(1.0).add("guest", "agent started: x", facts={"kind": service.STARTED}, who="lab")
+    bench.at(2.0).add("hostplugin", "status", facts=status(handler("transitioning")))
+    bench.at(3.0).add("hostplugin", "status", facts=status(handler("success")))
+    assert [(one.name, one.since) for one in bench.picture.milestones][-1] == ("Lab.Good: success", 3.0)
+
+
+def test_a_guest_that_was_paused_is_known_to_stand_still_until_it_goes_on() -> None:
+    bench = Bench()
+    seen = []
+    for text in ("guest stands still", "guest goes on"):
+        bench.journal.add("guest", text, who="lab")
+        seen.append(bench.picture.paused)
+    assert seen == [True, False]
 
 
 def test_an_extension_keeps_since_when_it_says_what_it_says() -> None:
