@@ -27,4 +27,7 @@ if ! (cd "$tree" && env -u VIRTUAL_ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin dpkg-b
   exit 1
 fi
 mv "build/deb/waagent_${version}_all.deb" dist/
+if .venv/bin/python -c 'import cyclonedx' 2>/dev/null; then # else `make sbom` describes it, once there are its libraries
+  .venv/bin/python packaging/describe.py "dist/waagent_${version}_all.deb" >/dev/null
+fi
 echo "dist/waagent_${version}_all.deb"

@@ -1,6 +1,6 @@
-"""What the tests of moving over share: machines on which Debian's own agent runs, both packages in /srv, and what has to stay.
+"""What the tests of moving over share: machines that Debian's own agent serves, both packages in /srv, and what has to stay.
 
-Odd: the lab writes settings into Debian's waagent.conf, so that to dpkg an administrator has edited it; KEEP is how one who asks
+Odd: the lab writes settings into waagent.conf, so that to dpkg an administrator has edited it; KEEP is how one who asks
 no questions says that it is to stay.
 """
 
@@ -27,7 +27,8 @@ from scenarios.systemd_labs import do, show
 KEEP = "-o Dpkg::Options::=--force-confold"
 OURS, DEBIANS = "/srv/waagent_3*_all.deb", "/srv/waagent_2*_all.deb"
 STATE = "/var/lib/waagent"
-CERTIFICATES = f"{STATE}/[0-9A-F]*.crt {STATE}/[0-9A-F]*.prv {STATE}/Certificates.pem"
+_THUMBPRINT = "?" * 40
+CERTIFICATES = f"{STATE}/{_THUMBPRINT}.crt {STATE}/{_THUMBPRINT}.prv {STATE}/Certificates.pem"
 IDENTITY = (
     "/etc/hostname /etc/hosts /etc/passwd /etc/shadow /etc/group /etc/sudoers.d/waagent /etc/ssh/ssh_host_*_key "
     f"/etc/ssh/sshd_config /home/kofi/.ssh/authorized_keys {STATE}/provisioned {STATE}/ovf-env.xml"
@@ -74,12 +75,8 @@ def built(factory: pytest.TempPathFactory) -> Path:
 
 def fetch(suite: str, place: Path, state: Path) -> None:
     """Debian's package of a suite into `place`, by apt with lists of its own."""
-    source = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    question = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
+    source = subprocess.run(question, capture_output=True, text=True, timeout=60, check=False)
     archive = next((line.strip() for line in source.stdout.splitlines() if "security" not in line), "")
     (state / "lists/partial").mkdir(parents=True)
     (state / "cache/archives/partial").mkdir(parents=True)

@@ -1,0 +1,177 @@
+"""Moving over is cut off: dpkg is killed, or the power goes. An agent runs or can be started, nothing is provisioned anew, and
+what any administrator would type brings it to its end.
+
+dpkg puts the files of a package into place in the order of their names, then removes those of the package that was there
+before; the points are where one more rename or removal would have been. Each test begins with Debian's agent, in one guest.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fabriclab.journal.journal import Journal
+from fabriclab.scenario.lab import Lab, opened
+from fabriclab.scenario.runner import Runner
+from scenarios import labs, systemd_labs
+from scenarios.moving_labs import (
+    CERTIFICATES,
+    DEBIANS,
+    IDENTITY,
+    OURS,
+    await_all,
+    await_debians,
+    await_ours,
+    commands,
+    debian,
+    health,
+    install,
+    packages,
+    running,
+    says,
+    sums,
+    tried,
+    unit_is_current,
+    version,
+)
+from scenarios.systemd_labs import do, machine
+
+pytestmark = [
+    *systemd_labs.on_systemd,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.xdist_group("moving-over"),
+]
+
+HERE = Path(__file__).parent / "moving"
+MODULES = "/usr/lib/python3/dist-packages"
+AGAIN = f"dpkg --configure -a --force-confold; apt-get --yes -o Dpkg::Options::=--force-confold install {OURS}"
+CONFIGURE = "dpkg --configure -a --force-confold"
+SCENARIO = """
+[ovf]
+hostname = "web-1"
+username = "kofi"
+ssh_keys = ["generated"]
+
+[[step]]
+id = "good"
+at = 100000
+do = "publish"
+[[step.extension]]
+sample = "good"
+name = "Lab.Good"
+public = { message = "one" }
+protected = { secret = "hidden" }
+sequence = 3
+"""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Killed before this `call` on the `path`. `state`: what dpkg then says of the package; `mended`: what brings it to an end."""
+
+    said: str
+    call: str
+    path: str
+    state: str
+    mended: str
+    long: bool = False
+
+
+POINTS = (
+    Point("all is extracted and nothing in place", "rename", f"{MODULES}/waagent/__init__.py", "iHR", AGAIN, long=True),
+    Point("half of the modules are in place", "rename", f"{MODULES}/waagent/fabric/wireserver.py", "iHR", AGAIN, long=True),
+    Point("the unit is ours, the program Debian's", "rename", "/usr/sbin/waagent", "iHR", AGAIN),
+    Point("all of ours is there and all of Debian's too", "unlink", f"{MODULES}/azurelinuxagent/agent.py", "iHR", AGAIN),
+    Point("unpacked, and about to be configured", "rename", "/etc/logrotate.d/waagent.logrotate", "iU ", CONFIGURE),
+)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    found = packages(tmp_path_factory, "bookworm")
+    shutil.copy(HERE / "kill_before.py", found.place / "srv")
+    scenario = labs.scenario_of(tmp_path_factory.mktemp("machine"), SCENARIO)
+    with opened(scenario, found.adapter(debian("bookworm")), Journal()) as made:
+        Runner(made, lambda text: None).begin()
+        labs.await_ready(made)
+        labs.do(made, "good")
+        await_all(made, 0, says("Lab.Good", 3))
+        yield made
+
+
+@pytest.fixture
+def begun(lab: Lab) -> Lab:
+    """Debian's agent serves the machine."""
+    if not version(lab).startswith("ii 2."):
+        install(lab, DEBIANS)
+    await_debians(lab)
+    return lab
+
+
+def cut_power(lab: Lab) -> None:
+    """Off from one moment to the next, and on again."""
+    guest = machine(lab)
+    guest.stop()
+    lab.service.gone()
+    guest.start()
+    lab.service.start()
+
+
+def assert_ends_well(lab: Lab, kept: dict[str, str], seen: int) -> None:
+    after = lab.journal.last
+    await_ours(lab)
+    await_all(lab, after, says("Lab.Good", 3))
+    assert version(lab).startswith("ii 3.") and unit_is_current(lab)
+    assert sums(lab, f"{IDENTITY} {CERTIFICATES}") == kept
+    assert health(lab, seen) == []
+    assert [line for line in commands(lab, "Lab.Good") if not line.startswith("enable 3")] == ["install 3 1.0.0"]
+    assert tried(lab, "dpkg --audit").output == ""
+    left = do(lab, "find / -xdev -name '*.dpkg-*' -not -path '/proc/*' -not -path '/var/lib/dpkg/*'").split()
+    assert left == ["/etc/waagent.conf.dpkg-dist"]  # what the package would have set, beside what was kept
+
+
+@pytest.mark.parametrize(
+    "point", [pytest.param(point, id=point.said, marks=[pytest.mark.long] if point.long else []) for point in POINTS]
+)
+def test_dpkg_is_killed_and_the_power_goes(begun: Lab, point: Point) -> None:
+    kept, seen = sums(begun, f"{IDENTITY} {CERTIFICATES}"), begun.journal.last
+    do(begun, f"python3 /srv/kill_before.py {point.call} {point.path} dpkg --force-confold -i {OURS} 2>&1", timeout=120)
+    assert version(begun).startswith(point.state)
+    assert running(begun), "the agent that ran before was lost"
+    cut_power(begun)
+    assert running(begun), f"no agent was started at boot; the console: {machine(begun).console[-500:]}"
+    after = begun.journal.last
+    await_all(begun, after, says("Lab.Good", 3))
+    done = tried(begun, f"{point.mended} 2>&1 </dev/null")
+    assert done.ok, done.output
+    assert_ends_well(begun, kept, seen)
+
+
+def test_the_power_goes_while_the_package_is_being_configured(begun: Lab) -> None:
+    """In the moment that it would have the agent started anew."""
+    kept, seen = sums(begun, f"{IDENTITY} {CERTIFICATES}"), begun.journal.last
+    stub = "#!/bin/sh\necho here >/run/reached\nexec sleep infinity\n"
+    do(
+        begun,
+        f"mkfifo /run/reached; printf '{stub}' >/usr/local/bin/deb-systemd-invoke; chmod +x /usr/local/bin/deb-systemd-invoke",
+    )
+    do(begun, f"PATH=/usr/local/bin:$PATH setsid dpkg --force-confold -i {OURS} >/run/told 2>&1 & read it </run/reached")
+    do(begun, "rm /usr/local/bin/deb-systemd-invoke")
+    cut_power(begun)
+    await_ours(begun)
+    assert version(begun).startswith("iF ")
+    do(begun, CONFIGURE)
+    assert_ends_well(begun, kept, seen)
+
+
+def test_a_question_that_nobody_answers_leaves_the_agent_running(begun: Lab) -> None:
+    """apt without a terminal and without --force-confold, where waagent.conf was edited: dpkg gives up before it configures."""
+    kept, seen = sums(begun, f"{IDENTITY} {CERTIFICATES}"), begun.journal.last
+    failed = tried(begun, f"apt-get --yes install {OURS} 2>&1 </dev/null")
+    assert not failed.ok and "end of file on stdin at conffile prompt" in failed.output
+    await_debians(begun)
+    do(begun, "DEBIAN_FRONTEND=noninteractive apt-get --yes -o Dpkg::Options::=--force-confold --fix-broken install </dev/null")
+    assert_ends_well(begun, kept, seen)
