@@ -11,9 +11,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
+SOURCES = PROJECT / "src"
+if not SOURCES.is_dir():  # part of an installed lab: the agent is installed beside it
+    SOURCES = Path(str(find_spec("waagent").submodule_search_locations[0])).parent
 MODULES = "usr/lib/python3/dist-packages"
 
 
@@ -35,7 +39,7 @@ def data(
 
     The rest as `place` has it.
     """
-    sys.path.insert(0, str(PROJECT / "src"))
+    sys.path.insert(0, str(SOURCES))
     try:
         from waagent.guest.detect import choose
         from waagent.guest.profile import Identity
@@ -49,7 +53,6 @@ def data(
 
 def modules(place: str = MODULES) -> Iterator[Packaged]:
     """The Python package, as sources; `place` is the interpreter's directory of packages."""
-    source = PROJECT / "src"
-    for path in sorted((source / "waagent").rglob("*")):
+    for path in sorted((SOURCES / "waagent").rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
-            yield Packaged(f"{place}/{path.relative_to(source)}", path.read_bytes())
+            yield Packaged(f"{place}/{path.relative_to(SOURCES)}", path.read_bytes())

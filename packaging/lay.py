@@ -1,7 +1,7 @@
 """Fills a directory tree with the agent as the Debian package installs it: `lay.py LAYER`, `lay.py --data-only LAYER`.
 
 Standard library only. The modules are compiled for /usr/bin/python3, the interpreter of the service, as the package's own
-installation does. That costs most of the time, so the compiled tree is kept under .lab, named by a digest of all that is in
+installation does. That costs most of the time, so the compiled tree is kept (CACHE), named by a digest of all that is in
 it; what is there is only copied. --data-only leaves the Python package out: the Debian package gets it from its own build.
 """
 
@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from files import MODULES, PROJECT, Packaged, data, modules
 
 INTERPRETER = "/usr/bin/python3"
+CACHE = (PROJECT / ".lab" if (PROJECT / "pyproject.toml").is_file() else Path.home() / ".cache/fabriclab") / "laid"
 KEPT = 8  # compiled trees that stay in the cache, the newest ones
 
 
@@ -34,7 +35,7 @@ def main() -> int:
     if arguments.data_only:
         write(data(), layer)
     else:
-        shutil.copytree(compiled(PROJECT / ".lab/laid"), layer, symlinks=True, dirs_exist_ok=True)
+        shutil.copytree(compiled(CACHE), layer, symlinks=True, dirs_exist_ok=True)
     return 0
 
 

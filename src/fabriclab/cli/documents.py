@@ -108,7 +108,7 @@ def show(name: str | None) -> str:
 
 def page() -> str:
     """docs/json.md."""
-    parts, shared = [HEAD], {}
+    parts, shared = [HEAD], dict[str, Any]()
     for name, form in FORMS.items():
         whole = schema(name, form)
         parts += [f"## `{name}`\n", f"{form.about}\n", *_table(whole)]

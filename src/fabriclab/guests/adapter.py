@@ -165,6 +165,8 @@ def _project(adapter: Adapter) -> Path:
     for parent in Path(__file__).resolve().parents:
         if (parent / "pyproject.toml").is_file() and (parent / "packaging").is_dir():
             return parent
+    if (_library() / "packaging/lay.py").is_file():  # the wheel brings along what lays the agent that is installed beside
+        return _library()
     raise BadAdapter(f"{adapter.source}: lay.run: this installation of fabriclab is not in a source checkout of the agent")
 
 

@@ -32,7 +32,7 @@ class Provisioning:
 def checkout() -> Path | None:
     """The source tree this program runs from, when it runs from one."""
     for parent in Path(__file__).resolve().parents:
-        if (parent / "pyproject.toml").is_file():
+        if (parent / "pyproject.toml").is_file() and (parent / "src/fabriclab").is_dir():
             return parent
     return None
 

@@ -70,6 +70,11 @@ class Scenario:
         return self.fabric.identity
 
     @property
+    def address(self) -> str:
+        """Where the fabric finds the guest: what the machine has by itself, else what DHCP gives it."""
+        return (self.machine.address or self.identity.private_address).partition("/")[0]
+
+    @property
     def needs_key(self) -> bool:
         """Whether some medium carries a key of the lab's own."""
         media = [self.medium, *(step.do.medium for step in self.steps if isinstance(step.do, InsertMedium))]

@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 from functools import reduce
 from ipaddress import IPv4Address
 
-from fabriclab.guests.adapter import Adapter
+from fabriclab.guests.adapter import SANDBOX, Adapter
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario.document import MachinePart, Scenario
 from fabriclab.scenario.execution import execute
@@ -21,8 +21,11 @@ from fabriclab.scenario.outcome import Result, TimelineEvent
 Tell = Callable[[int, TimelineEvent], None]
 
 
-def member(scenario: Scenario, number: int) -> Scenario:
-    """The scenario of the guest with this number, from 0; the first one is the scenario as it is."""
+def member(scenario: Scenario, number: int, *, asks: bool = False) -> Scenario:
+    """The scenario of the guest with this number, from 0; the first one is the scenario as it is.
+
+    `asks`: the guest has a DHCP client, which gets the address that is its own.
+    """
     if not number:
         return scenario
     was = scenario.identity
@@ -39,7 +42,7 @@ def member(scenario: Scenario, number: int) -> Scenario:
     )
     machine = scenario.machine
     if machine.address == MachinePart.address:
-        machine = replace(machine, address=f"{address}/{was.prefix}")
+        machine = replace(machine, address=None if asks else f"{address}/{was.prefix}")
     known = {was.vm_id: identity.vm_id, was.vm_name: identity.vm_name, was.container_id: identity.container_id}
     expectations = tuple(replace(one, what=_renamed(one.what, known)) for one in scenario.expectations)
     fabric = replace(scenario.fabric, identity=identity)
@@ -53,7 +56,11 @@ def execute_all(
 
     def one(number: int) -> Result:
         return execute(
-            member(scenario, number), adapter, journals[number], lambda event: tell(number, event), lambda text: None
+            member(scenario, number, asks=adapter.guest != SANDBOX),
+            adapter,
+            journals[number],
+            lambda event: tell(number, event),
+            lambda text: None,
         )
 
     wait_for(f"{len(journals)} guests run")

@@ -35,11 +35,10 @@ def inspect(what: File | User | Hostname | Process | Command, guest: Guest) -> S
     return Seen(fits, _ended(done))
 
 
-def knock(what: Login, guest: Guest, key: KeyPair | None, password: str | None) -> Seen:
+def knock(what: Login, guest: Guest, address: str, key: KeyPair | None, password: str | None) -> Seen:
     """Logs in from the fabric's side. An sshd that no service manager has started is started, as at boot."""
     if guest.is_enterable:
         start_sshd(guest)
-    address = (guest.machine.address or "").partition("/")[0] or "10.77.0.4"
     try:
         done = log_in(
             guest.namespace,
@@ -62,9 +61,8 @@ def knock(what: Login, guest: Guest, key: KeyPair | None, password: str | None) 
     return Seen(done.ok and _prints(done, what.prints), _ended(done))
 
 
-def probe(what: Probe, guest: Guest) -> Seen:
+def probe(what: Probe, guest: Guest, address: str) -> Seen:
     """A load balancer's GET."""
-    address = (guest.machine.address or "").partition("/")[0] or "10.77.0.4"
     try:
         answer = probing.probe(guest.namespace, address, what.port)
     except OSError as problem:

@@ -173,12 +173,12 @@ class Runner:
                 return inspection.compare(what, self._lab.guest.changes())
             if isinstance(what, Login):
                 password = what.password or self._lab.scenario.medium.password
-                seen = inspection.knock(what, self._lab.guest, self._lab.key, password)
+                seen = inspection.knock(what, self._lab.guest, self._lab.scenario.address, self._lab.key, password)
                 said = f"ssh log-in as {what.user} by {what.by}: {'as expected' if seen.held else 'not as expected'}"
                 self._journal.add("guest", said, who=LAB)
                 return seen
             if isinstance(what, Probe):
-                return inspection.probe(what, self._lab.guest)
+                return inspection.probe(what, self._lab.guest, self._lab.scenario.address)
             return inspection.inspect(what, self._lab.guest)
         except (ControlError, GuestTimeout) as problem:
             return Seen(None, str(problem))

@@ -21,6 +21,18 @@ def test_no_two_guests_share_an_identity() -> None:
     assert members[5].machine.address == "10.77.0.9/24" and members[5].identity.private_address == "10.77.0.9"
 
 
+@pytest.mark.parametrize(("own", "second"), [("", "10.77.0.5"), ("dhcp", "10.77.0.5"), ("10.77.0.20/24", "10.77.0.20")])
+def test_each_guest_is_looked_for_where_it_is(tmp_path: Path, own: str, second: str) -> None:
+    path = tmp_path / "some.toml"
+    path.write_text(f'[machine]\naddress = "{own}"\n' if own else "")
+    assert fleet.member(document.load(path), 1).address == second
+
+
+def test_a_guest_with_a_dhcp_client_gets_its_address_from_the_fabric() -> None:
+    found = fleet.member(document.find("first-boot"), 2, asks=True)
+    assert (found.machine.address, found.address) == (None, "10.77.0.6")
+
+
 def test_the_same_guest_is_the_same_in_every_run() -> None:
     scenario = document.find("first-boot")
     assert fleet.member(scenario, 3) == fleet.member(scenario, 3)
