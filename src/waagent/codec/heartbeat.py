@@ -20,6 +20,8 @@ MESSAGE_PATH = "[0].heartbeat.formattedMessage"
 
 @dataclass(frozen=True)
 class Heartbeat:
+    """What a handler says of itself between two reports (extensions.md 4)."""
+
     status: str
     message: str | None = None
     """None: the agent's own message stays."""

@@ -32,6 +32,8 @@ class ExtensionPolicy:
 
 @dataclass(frozen=True)
 class Policy:
+    """What the owner of this machine lets extensions do: the whole policy document."""
+
     path: str
     version: str
     allow_listed_only: bool = False

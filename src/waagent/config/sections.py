@@ -19,6 +19,8 @@ def default(key: str) -> Any:
 
 @dataclass(frozen=True)
 class Provisioning:
+    """The settings ``Provisioning.*``."""
+
     enabled: bool = default("Provisioning.Enabled")
     agent: str = default("Provisioning.Agent")
     delete_root_password: bool = default("Provisioning.DeleteRootPassword")
@@ -36,6 +38,8 @@ class Provisioning:
 
 @dataclass(frozen=True)
 class ResourceDisk:
+    """The settings ``ResourceDisk.*``."""
+
     format: bool = default("ResourceDisk.Format")
     filesystem: str = default("ResourceDisk.Filesystem")
     mount_point: str = default("ResourceDisk.MountPoint")
@@ -48,6 +52,8 @@ class ResourceDisk:
 
 @dataclass(frozen=True)
 class Extensions:
+    """The settings ``Extensions.*``."""
+
     enabled: bool = default("Extensions.Enabled")
     goal_state_period: int | None = default("Extensions.GoalStatePeriod")
     initial_goal_state_period: int | None = default("Extensions.InitialGoalStatePeriod")
@@ -58,6 +64,8 @@ class Extensions:
 
 @dataclass(frozen=True)
 class AutoUpdate:
+    """The settings ``AutoUpdate.*``."""
+
     update_to_latest_version: bool | None = default("AutoUpdate.UpdateToLatestVersion")
     enabled: bool = default("AutoUpdate.Enabled")
     ga_family: str = default("AutoUpdate.GAFamily")
@@ -66,6 +74,8 @@ class AutoUpdate:
 
 @dataclass(frozen=True)
 class General:
+    """Settings without a group."""
+
     lb_probe_responder: bool = default("LBProbeResponder")
     enable_over_provisioning: bool = default("EnableOverProvisioning")
     detect_scvmm_env: bool | None = default("DetectScvmmEnv")
@@ -73,6 +83,8 @@ class General:
 
 @dataclass(frozen=True)
 class Logs:
+    """The settings ``Logs.*``."""
+
     verbose: bool = default("Logs.Verbose")
     console: bool = default("Logs.Console")
     collect: bool = default("Logs.Collect")
@@ -81,52 +93,72 @@ class Logs:
 
 @dataclass(frozen=True)
 class Lib:
+    """The settings ``Lib.*``."""
+
     dir: str = default("Lib.Dir")
 
 
 @dataclass(frozen=True)
 class Dvd:
+    """The settings ``DVD.*``."""
+
     mount_point: str = default("DVD.MountPoint")
 
 
 @dataclass(frozen=True)
 class Pid:
+    """The settings ``Pid.*``."""
+
     file: str = default("Pid.File")
 
 
 @dataclass(frozen=True)
 class Policy:
+    """The settings ``Policy.*``."""
+
     policy_file_path: str = default("Policy.PolicyFilePath")
 
 
 @dataclass(frozen=True)
 class Protocol:
+    """The settings ``Protocol.*``."""
+
     endpoint_discovery: str = default("Protocol.EndpointDiscovery")
 
 
 @dataclass(frozen=True)
 class HttpProxy:
+    """The settings ``HttpProxy.*``."""
+
     host: str | None = default("HttpProxy.Host")
     port: int | None = default("HttpProxy.Port")
 
 
 @dataclass(frozen=True)
 class Telemetry:
+    """The settings ``Telemetry.*``."""
+
     enabled: bool = default("Telemetry.Enabled")
 
 
 @dataclass(frozen=True)
 class Cgroups:
+    """The settings ``CGroups.*``."""
+
     enabled: bool = default("CGroups.Enabled")
 
 
 @dataclass(frozen=True)
 class Monitor:
+    """The settings ``Monitor.*``."""
+
     network_configuration_changes: bool = default("Monitor.NetworkConfigurationChanges")
 
 
 @dataclass(frozen=True)
 class Os:
+    """The settings ``OS.*``."""
+
     enable_rdma: bool = default("OS.EnableRDMA")
     update_rdma_driver: bool = default("OS.UpdateRdmaDriver")
     check_rdma_driver: bool | None = default("OS.CheckRdmaDriver")
@@ -154,6 +186,8 @@ class Os:
 
 @dataclass(frozen=True)
 class Debug:
+    """The settings ``Debug.*``."""
+
     cgroup_check_period: int = default("Debug.CgroupCheckPeriod")
     cgroup_log_metrics: bool = default("Debug.CgroupLogMetrics")
     cgroup_disable_on_process_check_failure: bool = default("Debug.CgroupDisableOnProcessCheckFailure")

@@ -6,7 +6,6 @@ go; the first failure that others wait for makes every pair after it be skipped.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -119,6 +118,8 @@ class Goal:
             verdict.failed(worker, failure)
         except Exception as error:  # noqa: BLE001 - the edge of one extension operation
             self._go_on()
+            import traceback  # with what it brings along a tenth of a megabyte, for what is not to happen
+
             self._system.log.error("".join(traceback.format_exception(error)))
             verdict.failed(worker, ExtensionFailure("ExtensionError", f"{type(error).__name__}: {error}"))
         worker.journal.end(_of_another)

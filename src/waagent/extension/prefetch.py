@@ -31,6 +31,8 @@ Listed = tuple[tuple[PackageVersion, ...], str]
 
 @dataclass
 class _Errand:
+    """One handler whose package is on its way, and what has come of it."""
+
     handler: RequestedHandler
     done: threading.Event = field(default_factory=threading.Event)
     listed: Listed | None = None

@@ -7,7 +7,6 @@ fail is processed all the same; on hold, or with features we lack, not even the 
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -120,6 +119,8 @@ class Extensions:
         except Ending:
             raise
         except Exception as error:  # noqa: BLE001 - the edge that keeps one defect from ending the lane
+            import traceback  # with what it brings along a tenth of a megabyte, for what is not to happen
+
             self._system.log.error("".join(traceback.format_exception(error)))
             return f"{type(error).__name__}: {error}"
         return None

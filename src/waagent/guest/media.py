@@ -16,6 +16,8 @@ RAW_COUNT = 33
 
 @dataclass(frozen=True)
 class Mounted:
+    """Where a medium hangs in the file tree."""
+
     device: str
     mount_point: str
 

@@ -22,6 +22,8 @@ _FRESH = f"table ip {TABLE}\ndelete table ip {TABLE}\n"
 
 @dataclass(frozen=True)
 class Nftables:
+    """The firewall as one table of nftables."""
+
     name: str = "nftables"
 
     def listing(self) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ Settings = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class _Line:
+    """One line of sshd's configuration, read."""
+
     text: str
     keyword: str
     """Lower case, aliases resolved, empty for comments and blanks."""

@@ -23,6 +23,8 @@ class Partition:
 
 @dataclass(frozen=True)
 class Table:
+    """The partition table of a disk, in the order of its entries."""
+
     scheme: Scheme
     partitions: tuple[Partition, ...] = ()
 
@@ -42,6 +44,8 @@ class Volume:
 
 @dataclass(frozen=True)
 class Mount:
+    """One line of the table of mounted file systems."""
+
     device: str
     mount_point: str
     filesystem: str = ""

@@ -78,6 +78,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class SigningInfo:
+    """Whom the signature of a package names."""
+
     publisher: str
     type: str
     version: str

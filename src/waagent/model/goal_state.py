@@ -142,6 +142,8 @@ class RemoteUser:
 
 @dataclass(frozen=True)
 class RemoteAccess:
+    """The users for whom the platform asks access just in time, as one document lists them."""
+
     version: str
     incarnation: str
     users: tuple[RemoteUser, ...] = ()

@@ -15,6 +15,8 @@ class Route:
 
 @dataclass(frozen=True)
 class DhcpOffer:
+    """What a lease says of the platform's address, and of the way there."""
+
     endpoint: str | None = None
     gateway: str | None = None
     routes: tuple[Route, ...] = ()

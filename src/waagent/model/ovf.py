@@ -20,6 +20,8 @@ class PoolType(enum.Enum):
 
 @dataclass(frozen=True)
 class PublicKey:
+    """A key for logging in: its text, or the certificate that it comes from."""
+
     path: str | None
     value: str | None = None
     fingerprint: str | None = None
@@ -28,6 +30,8 @@ class PublicKey:
 
 @dataclass(frozen=True)
 class KeyPair:
+    """A key pair for logging in from this machine: the certificate that it comes from."""
+
     path: str | None
     fingerprint: str | None
 

@@ -9,6 +9,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Substatus:
+    """A part of an extension's status, under a name of its own."""
+
     name: str | None
     status: str
     code: Any = 0

@@ -107,6 +107,8 @@ class AllocateFile(Action):
 
 @dataclass(frozen=True)
 class SetMode(Action):
+    """Permission bits of something that is there."""
+
     path: str
     mode: int
 
