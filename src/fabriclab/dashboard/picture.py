@@ -17,6 +17,7 @@ TIMELINE = 400  # lines kept
 HISTORY = 20  # states kept of each extension
 STARTS = 10  # boots kept
 MILESTONES = 16  # of a boot
+PART_OF_BOOT = 120.0  # seconds: an extension that comes later is no part of the boot's chart
 ENDINGS = ("success", "error")
 SHOWN = 200  # characters of a summary or target in a row
 
@@ -165,7 +166,7 @@ class Picture:
                 -HISTORY:
             ]
         now.handler, now.status, now.sequence = news
-        if status in ENDINGS:
+        if status in ENDINGS and self.milestones and entry.since - self.milestones[0].since <= PART_OF_BOOT:
             self._reach(f"{now.name}{f' ({now.instance})' if now.instance else ''}: {status}", entry)
         now.version = str(handler.get("handlerVersion") or "")
         now.code = _number(said.get("code") if said else handler.get("code"))

@@ -72,6 +72,13 @@ def test_an_extension_that_has_come_to_an_end_is_a_milestone_of_the_boot() -> No
     assert [(one.name, one.since) for one in bench.picture.milestones][-1] == ("Lab.Good: success", 3.0)
 
 
+def test_an_extension_of_an_hour_later_does_not_stretch_the_chart_of_the_boot() -> None:
+    bench = Bench()
+    bench.at(1.0).add("guest", "agent started: x", facts={"kind": service.STARTED}, who="lab")
+    bench.at(3600.0).add("hostplugin", "status", facts=status(handler("success")))
+    assert "Lab.Good: success" not in [one.name for one in bench.picture.milestones]
+
+
 def test_a_guest_that_was_paused_is_known_to_stand_still_until_it_goes_on() -> None:
     bench = Bench()
     seen = []
