@@ -21,17 +21,20 @@ case "${1:-lab}" in
   rpm)
     packages=(rpm rpmlint cpio createrepo-c dnf zypper) # rpmbuild; the rest looks through what it has built
     ;;
+  portable)
+    packages=(binutils bzip2 make patch perl qemu-user-static squashfs-tools tar xz-utils) # compiles, packs, and starts the other CPU's
+    ;;
   scripts)
     packages=(shellcheck busybox mksh ksh) # the shells of other systems, and what reads scripts for mistakes
     ;;
   selinux)
-    packages=(checkpolicy semodule-utils selinux-policy-dev m4 make) # the policy module of packaging/selinux
+    packages=(checkpolicy semodule-utils selinux-policy-dev m4 make setools bzip2) # the policy module of packaging/selinux
     ;;
   vm)
     packages=(qemu-system-x86 qemu-utils seabios ipxe-qemu zstd mmdebstrap e2fsprogs util-linux iproute2) # fabriclab --guest vm
     ;;
   *)
-    echo "usage: $0 [lab|vm|deb|rpm|scripts|selinux]" >&2
+    echo "usage: $0 [lab|vm|deb|rpm|scripts|selinux|portable]" >&2
     exit 2
     ;;
 esac
