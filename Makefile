@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vm test-vm lab test test-more test-slow test-page check format fuzz bench deb rpm wheel sbom places changes reproducible release next docs clean
+.PHONY: help setup setup-vm test-vm lab test test-more test-slow test-page check format fuzz bench deb rpm selinux wheel portable test-portable sbom places changes reproducible release next docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,16 @@ deb: ## build dist/waagent_<version>_all.deb (installs the Debian build packages
 
 rpm: setup ## build dist/waagent-<version>-1.*.noarch.rpm for RHEL, Fedora and SUSE, and their source package (RPM=el9: one)
 	@bash packaging/rpm/build.sh $(RPM)
+
+portable: setup ## build dist/waagent-<version>-linux-<cpu>.tar.xz with an interpreter of its own, and images for systemd-sysext; a table
+	@bash packaging/portable/build.sh
+	@$(BIN)/python packaging/portable/measure.py
+
+test-portable: portable ## the tests of those, also in guests without Python
+	@$(call tried,-m "not vm" tests/packaging/test_portable.py tests/scenarios/test_portable.py,-m "not vm" tests/packaging/test_portable.py tests/scenarios/test_portable.py)
+
+selinux: ## build dist/waagent.pp, the SELinux policy module (installs the compiler of policies as root)
+	@bash packaging/selinux/build.sh
 
 wheel: setup ## build the wheel and the source archive, dist/waagent-<version>*
 	@bash packaging/wheel.sh
