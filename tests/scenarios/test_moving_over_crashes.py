@@ -70,7 +70,7 @@ sequence = 3
 
 @dataclass(frozen=True)
 class Point:
-    """Killed before this `call` on the `path`. `state`: what dpkg then says of the package; `mended`: what brings it to an end."""
+    """Killed before this `call` on `path`. `state`: what dpkg then says of the package; `mended`: what brings it to an end."""
 
     said: str
     call: str

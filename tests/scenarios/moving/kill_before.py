@@ -1,6 +1,6 @@
 """Runs a program and kills it right before one of its system calls: `kill_before.py CALL PATH PROGRAM [ARGUMENT ...]`.
 
-CALL is `rename` (onto PATH) or `unlink`. It lies in a guest, standard library only. Its exit status: 0 if the program was killed,
+CALL is `rename` (onto PATH) or `unlink`. It lies in a guest, standard library only. Exit status: 0 if the program was killed,
 3 if it ended without that call. Odd: only the program itself is watched, not what it starts.
 """
 
