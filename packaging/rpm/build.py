@@ -106,13 +106,16 @@ def build(
     archive(work / f"SOURCES/waagent-{spelt}.tar.gz", f"waagent-{spelt}", vendored)
     specification = work / "waagent.spec"
     specification.write_text(whole((RPM / "waagent.spec").read_text(encoding="utf-8"), spelt, libraries), encoding="utf-8")
+    for path in (specification, *(work / "SOURCES").iterdir()):
+        os.utime(path, (_time(), _time()))
     output.mkdir(parents=True, exist_ok=True)
     made = []
     for target in chosen:
         for path in rpmbuild("-bb", specification, work, {**target.defines, **more}):
             made.append(published(path, output, version, libraries))
     if source:
-        for path in rpmbuild("-bs", specification, work, {"python3_version": "3.12"}):
+        # rpm puts the text with every path of the build into the package, and runs none of it: so the paths are relative
+        for path in rpmbuild("-bs", specification, work, {"python3_version": "3.12", "_topdir": "."}):
             made.append(published(path, output, version, libraries))
     return made
 
@@ -146,6 +149,7 @@ def archive(path: Path, name: str, vendored: Path) -> None:
 
 def rpmbuild(what: str, specification: Path, work: Path, defines: dict[str, str]) -> list[Path]:
     """Runs rpmbuild; what it wrote."""
+    work = work.resolve()
     made = work / "made"
     shutil.rmtree(made, ignore_errors=True)
     log = work / "build.log"
@@ -156,7 +160,8 @@ def rpmbuild(what: str, specification: Path, work: Path, defines: dict[str, str]
     command = ["rpmbuild", what, "--nodeps", *elsewhere, *words, str(specification)]
     fixed = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
     with log.open("w") as told:
-        done = subprocess.run(command, stdout=told, stderr=told, timeout=300, check=False, env={**os.environ, **fixed})
+        environment = {**os.environ, **fixed}
+        done = subprocess.run(command, cwd=work, stdout=told, stderr=told, timeout=300, check=False, env=environment)
     if done.returncode != 0:
         last = "\n  ".join(log.read_text(errors="replace").splitlines()[-25:])
         raise Unbuilt(f"rpmbuild {what} failed; the whole log is in {log}\n  {last}")

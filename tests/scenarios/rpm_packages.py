@@ -5,6 +5,7 @@ agent of a distribution is one too, with the places, the unit and the scriptlets
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -59,12 +60,21 @@ def system(target: str) -> tuple[StandIn, ...]:
     return (shell, *SYSTEMS[target], *(StandIn(name) for name in (*COMMON, *names)))
 
 
-def build(output: Path, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+def tree(place: Path) -> Path:
+    """A copy of what the packages are built from."""
+    for name in ("packaging", "src/waagent", "docs"):
+        shutil.copytree(PROJECT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("LICENSE", "pyproject.toml"):
+        shutil.copy(PROJECT / name, place / name)
+    return place
+
+
+def build(tree: Path, output: Path, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
     """Our packages; the test is skipped where the libraries to bundle cannot be fetched."""
     work = output.with_name(f"{output.name}-work")
     command = [sys.executable, "packaging/rpm/build.py", "--output", str(output), "--work", str(work), *arguments]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": EPOCH}
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=600, check=False, env=environment)
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=600, check=False, env=environment)
     if "pip could not fetch the libraries" in done.stderr:
         pytest.skip("the registry of Python packages is not reachable")
     assert done.returncode == 0 or not check, done.stderr

@@ -68,9 +68,10 @@ def layer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     packages = made.place / "srv"
     packages.mkdir()
     built = tmp_path_factory.mktemp("built")
+    tree = rpm_packages.tree(built / "sources")
     interpreter = ("--no-source", "--define", "agent_python=3.11")
-    rpm_packages.build(built / "first", made.target, *interpreter)
-    rpm_packages.build(built / "newer", made.target, *interpreter, "--version", NEWER)
+    rpm_packages.build(tree, built / "first", made.target, *interpreter)
+    rpm_packages.build(tree, built / "newer", made.target, *interpreter, "--version", NEWER)
     rpm_packages.stand_ins(built / "system", (*rpm_packages.system(made.target), rpm_packages.OLDER_PYTHON))
     rpm_packages.reference(built / "reference", made.target)
     for place in ("first", "newer", "system", "reference"):
