@@ -30,8 +30,8 @@ GOLDEN = PROJECT / "tests/golden/packages"
 TREES = (
     re.compile(r"(.*/(?:dist|site)-packages/(?:waagent|urllib3|defusedxml))/.+"),
     re.compile(r"(SITE/(?:waagent|fabriclab))/.+"),
-    re.compile(r"(/usr/lib/waagent)/.+"),  # what the rpm bundles
-    re.compile(r"(.*/lib/python3\.\d+)/.+"),  # the interpreter of a portable build, and what it brings
+    re.compile(r"(/usr/lib/waagent)/(?:urllib3|defusedxml|vendored).*"),  # what the rpm bundles
+    re.compile(r"(/(?:opt|usr/lib)/waagent/(?:lib/python3\.\d+|share/licences))/.+"),  # the portable build's own interpreter
 )
 ROOTS = ("root:root", "0:0")
 

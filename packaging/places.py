@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,14 @@ else:
 
 PROJECT = Path(__file__).resolve().parents[1]
 PAGE = PROJECT / "docs/places.md"
+NAMES = {
+    r".*\.(\w+)\.noarch\.rpm": "rpm",
+    r".*\.deb": "deb",
+    r".*\.whl": "wheel",
+    r".*-linux-(\w+)\.tar\.xz": "portable",
+    r".*VERSION-([\w-]+)\.raw": "sysext",
+}
+"""An artifact's file to its kind, and to which one of them it is."""
 HEAD = """\
 # What is laid where
 
@@ -100,11 +109,13 @@ def lists(project: Path) -> dict[str, tuple[Laid, ...]]:
 
 
 def name(path: Path) -> str:
-    """``waagent-VERSION-1.el9.noarch.rpm.txt`` is ``rpm el9``, and so on; others have the name of their list."""
+    """What places.toml calls the artifact of a list: ``rpm el9`` for ``waagent-VERSION-1.el9.noarch.rpm.txt``, and so on."""
     words = path.name.removesuffix(".txt")
-    if words.endswith(".noarch.rpm"):
-        return f"rpm {words.split('.')[-3]}"
-    return {".deb": "deb", ".whl": "wheel"}.get(Path(words).suffix, words)
+    for pattern, called in NAMES.items():
+        match = re.fullmatch(pattern, words)
+        if match:
+            return " ".join((called, *match.groups()))
+    return words
 
 
 def listed(path: Path) -> Iterator[Laid]:
