@@ -30,7 +30,7 @@ BROKEN = {
         f"no certificate with the Fingerprint {'AB' * 20}",
     ),
     "a password for a system user": ({"username": "daemon"}, "", "daemon is a system user"),
-    "custom data that is no Base64": ({"custom_data": "***"}, "", "CustomData"),
+    "custom data that is no Base64": ({"custom_data": "***"}, 'as_is = ["custom_data"]', "CustomData"),
 }
 
 
