@@ -1,19 +1,22 @@
 """A disk of somebody's own boots with its own boot loader, and the lab says what it cannot judge there.
 
-The disk is a boot sector that writes a line on the serial port: no more is needed to see who has started whom.
+To see who has started whom, the disk is a boot sector that writes a line on the serial port. Then whole ones as image builders
+make them, with boot loader, kernel and the agent's package (own_disks.py), go through a scenario of the library.
 """
 
 from pathlib import Path
 
 import pytest
 
-from fabriclab.guests import assemble
+from fabriclab.guests import assemble, vm_firmware
 from fabriclab.guests.root import RootUnavailable
 from fabriclab.journal.journal import Journal
+from fabriclab.scenario import document
 from fabriclab.scenario.execution import execute
 from fabriclab.scenario.lab import opened
+from fabriclab.scenario.runner import Runner
 from scenarios import labs
-from vm import vm_labs
+from vm import own_disks, vm_labs
 
 pytestmark = vm_labs.in_a_machine
 
@@ -74,6 +77,33 @@ def test_what_concerns_its_inside_is_left_out_and_said(disk: Path, tmp_path: Pat
     assert [verdict.held for verdict in result.verdicts] == [True]
     said = [entry.summary.partition("own: ")[2] for entry in journal.entries() if "left out" in entry.summary]
     assert said == ["step inside", "/etc/hostname is there", "health report NotReady", "setting Logs.Verbose"]
+
+
+@pytest.mark.parametrize("firmware", [vm_firmware.BIOS, vm_firmware.UEFI])
+def test_a_whole_image_with_the_package_is_provisioned_and_runs_an_extension(
+    package: Path, tmp_path: Path, firmware: str
+) -> None:
+    image = own_disks.make(package, tmp_path, firmware)
+    found = vm_firmware.of_disk(image, "qcow2")
+    assert found == firmware
+    journal = Journal()
+    with opened(document.find("first-boot"), assemble.on_image(image), journal) as lab:
+        runner = Runner(lab, lambda text: None)
+        runner.begin()
+        runner.run()
+        said = vm_labs.machine(lab).console
+    assert [(verdict.text, verdict.detail) for verdict in runner.verdicts if not verdict.held] == [], said[-2000:]
+    assert {"health report Ready", 'ssh log-in as maria by key, `id -un` prints "maria"'} <= {
+        one.text for one in runner.verdicts
+    }
+    assert "own GRUB" in said and "login:" in said
+
+
+def test_a_disk_that_nothing_starts_is_refused_before_a_machine_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "data.raw"
+    path.write_bytes(bytes(1 << 20))
+    with pytest.raises(RootUnavailable, match="nothing starts it"):
+        assemble.image_of(assemble.on_image(path))
 
 
 def test_a_file_that_is_no_image_is_refused(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fabriclab.guests import adapter as adapters
-from fabriclab.guests import compiled, dvd, kernel, machine, root, rootless, systemd, vm_image, vm_own
+from fabriclab.guests import compiled, dvd, kernel, machine, root, rootless, systemd, vm_firmware, vm_image, vm_own
 from fabriclab.guests.adapter import SYSTEMD, VM, Adapter, BadAdapter
 from fabriclab.guests.guest import Guest, ManagedGuest
 from fabriclab.guests.machine import Machine
@@ -74,7 +74,7 @@ def image_of(adapter: Adapter) -> vm_image.Image:
     """The disk image of a virtual machine, made first when it is not there yet. Raises RootUnavailable."""
     if adapter.image is not None:
         vm_image.demand_tools()
-        vm_own.kind_of(adapter.image)
+        vm_firmware.of_disk(adapter.image, vm_own.kind_of(adapter.image))
         return vm_image.Image(adapter.image.parent, own=adapter.image)
     return vm_image.obtain(adapter.suite, adapter.packages, cache())
 

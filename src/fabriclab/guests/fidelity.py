@@ -25,7 +25,7 @@ class Claim:
 
 CLAIMS = (
     Claim("users and host name", ALL, "useradd --no-create-home lab-probe && userdel lab-probe && hostname >/dev/null"),
-    Claim("packet filter", ALL, "iptables -w -t security -S OUTPUT || nft list ruleset"),
+    Claim("packet filter", ALL, "python3 -c 'import socket; socket.socket(16, 3, 12)'"),
     Claim("Azure's names in the DMI data", ALL, "grep -q ^7783-7084- /sys/class/dmi/id/chassis_asset_tag"),
     Claim("service manager, units, journal", MANAGED, "systemctl is-system-running | grep -Eq 'running|degraded|starting'"),
     Claim("a DHCP client of its own", MANAGED, "networkctl status eth0 | grep -q DHCP4"),

@@ -69,6 +69,8 @@ class Machine:
     """Address of a second network card, in a network of its own that has no DHCP server; None: there is none."""
     system_disk: str = "scsi"
     """What the system disk of a virtual machine is on."""
+    firmware: str = ""
+    """Of a virtual machine on somebody's own disk; empty: what the disk is made for."""
 
 
 def azure_dmi(vm_id: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from fabriclab.guests.vm_image import PORTS, Image
 PROGRAM = "qemu-system-x86_64"
 TAP = "vm0"
 TEMPORARY, DATA = "temporary", "data"  # the SCSI adapters
-SCSI, NVME, IDE = "scsi", "nvme", "ide"  # what the root can be on
+SCSI, NVME = "scsi", "nvme"  # what the root can be on: with Azure's SMBIOS data a kernel ignores every disk on IDE
 _QUIET = "console=ttyS0 mitigations=off nokaslr random.trust_cpu=on systemd.show_status=0 quiet net.ifnames=0"
 
 
@@ -70,16 +70,15 @@ def arguments(hardware: Hardware) -> list[str]:
     ]
 
 
-def disk(hardware: Hardware, path: str) -> list[str]:
-    """The system disk, a qcow2 file."""
+def disk(hardware: Hardware, path: str, *, starts: bool = False) -> list[str]:
+    """The system disk, a qcow2 file. `starts`: firmware starts what is on it."""
     device = {
         SCSI: "scsi-hd,bus=system.0,scsi-id=0,lun=0,serial=root",
         NVME: "nvme,serial=root,addr=0xa",
-        IDE: "ide-hd,bus=ide.0,serial=root,bootindex=0",
     }[hardware.root]
     file = {"driver": "file", "filename": path, "aio": "threads"}
     node = {"driver": "qcow2", "node-name": "root", "file": file, "cache": {"no-flush": True}, "discard": "unmap"}
-    return ["-blockdev", json.dumps(node), "-device", f"{device},drive=root,id=disk-system"]
+    return ["-blockdev", json.dumps(node), "-device", f"{device},drive=root,id=disk-system{',bootindex=0' if starts else ''}"]
 
 
 def boot(image: Image, line: str) -> list[str]:

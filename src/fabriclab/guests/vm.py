@@ -59,6 +59,7 @@ class VmGuest(Hands):
         self.boots = 0
         self._name = name
         self._held_by = held_by
+        self._knows_cards = False  # whether it has the files for a second card
         self._is_kept_out = False  # whether this boot is one without an agent that is part of a boot
         self._static = look.address if look.address != Machine.address else None
         self._wanted: dict[str, Drive] = {}
@@ -326,8 +327,9 @@ class VmGuest(Hands):
         line = qemu.kernel_line(replace(self.hardware, generation=self._generation), words)
         arguments = [
             *qemu.arguments(self.hardware),
-            *qemu.disk(self.hardware, self._disk(self._layers)),
+            *qemu.disk(self.hardware, self._disk(self._layers), starts=self.image.own is not None),
             *qemu.boot(self.image, line),
+            *self._firmware(),
             *(more or ("-S",)),
         ]
         running = VmMachine(self.namespace, self._name, arguments, self._hear, self._has_ended)
@@ -335,9 +337,13 @@ class VmGuest(Hands):
             self._running, self._drives = running, Drives(running.monitor)
         if not more:
             self._bring()
-            if self._layers > 1:
+            if self._knows_cards:
                 self._plug()
             running.monitor.ask("cont")
+
+    def _firmware(self) -> list[str]:
+        """Of a machine that does not start straight into a kernel of the lab's."""
+        return []
 
     def _plug(self) -> None:
         """The second card: in the first boot once the machine has the files for it."""
@@ -359,6 +365,7 @@ class VmGuest(Hands):
             place = f"/etc/systemd/system/{self.gate}.d"
             done = self.run(["/bin/sh", "-c", f"mkdir -p {place} && cat >{place}/lab.conf"], given=self.drop_in.encode())
         self.shell(f"{script}; udevadm settle")
+        self._knows_cards = True
         if self.machine.second_card is not None:
             self._plug()
             self.shell(vm_card.SETTLED)

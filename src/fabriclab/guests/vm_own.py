@@ -1,15 +1,18 @@
 """A virtual machine on a disk of somebody's own, with the boot loader, agent and accounts that are on it.
 
 The lab has no hands in it: it can put discs and disks in, press the power button, watch the serial line (where the system
-writes to it) and the network; it cannot run anything, look at files, or tell when the boot is over. The disk is on IDE, as of a
-generation 1 VM, under BIOS firmware. The file itself stays as it is: what the machine writes goes into the work file system.
+writes to it) and the network; it cannot run anything, look at files, or tell when the boot is over. What is on the disk says
+by which firmware it is started (vm_firmware.py). The file itself stays as it is: what the machine writes goes into the work
+file system. Odd: the disk is on virtio SCSI or on NVMe, not on IDE as of a generation 1 VM: a kernel that reads Azure's SMBIOS
+data leaves IDE disks to Hyper-V's driver.
 """
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
-from fabriclab.guests import qemu, vm_disk
+from fabriclab.guests import vm_disk, vm_firmware
 from fabriclab.guests.control import ControlError
 from fabriclab.guests.diff import Change
 from fabriclab.guests.machine import Machine
@@ -21,7 +24,8 @@ from fabriclab.guests.vm import VmGuest
 from fabriclab.guests.vm_image import Image
 
 SHUTDOWN = 120.0
-FORMATS = ("qcow2", "raw")
+_VARIABLES = "firmware.fd"
+FORMATS = ("qcow2", "raw", "vpc", "vhdx")  # vpc: what everybody else calls VHD
 
 
 def kind_of(path: Path) -> str:
@@ -32,7 +36,7 @@ def kind_of(path: Path) -> str:
         raise RootUnavailable(f"{path} is no disk image: {done.stderr.strip()}")
     kind = str(json.loads(done.stdout)["format"])
     if kind not in FORMATS:
-        raise RootUnavailable(f"{path} is an image of the format {kind}; the lab takes {' and '.join(FORMATS)}.")
+        raise RootUnavailable(f"{path} is an image of the format {kind}; the lab takes qcow2, raw, VHD and VHDX.")
     return kind
 
 
@@ -40,7 +44,9 @@ class OwnVmGuest(VmGuest):
     is_enterable = False
 
     def __init__(self, namespace: FabricNamespace, look: Machine, image: Image, name: str = "guest") -> None:
-        super().__init__(namespace, look, image, Hardware.of(look, qemu.IDE), name)
+        super().__init__(namespace, look, image, Hardware.of(look, look.system_disk), name)
+        self._knows_cards = True  # or not: that is its own business
+        self._started_by = vm_firmware.BIOS
 
     def prepare(self, checkout: Path | None = None) -> None:
         for name in ("agent", "disks"):
@@ -51,7 +57,12 @@ class OwnVmGuest(VmGuest):
         if self.is_running:
             raise ControlError("the guest is running already")
         if self._layers == 0:
-            vm_disk.overlay(self.namespace, self._disk(1), str(self.image.disk), kind_of(self.image.disk))
+            kind = kind_of(self.image.disk)
+            self._started_by = self.machine.firmware or vm_firmware.of_disk(self.image.disk, kind)
+            if self._started_by == vm_firmware.UEFI:
+                vm_firmware.demand(self._started_by)
+                shutil.copy(vm_firmware.VARIABLES, self.files / "disks" / _VARIABLES)
+            vm_disk.overlay(self.namespace, self._disk(1), str(self.image.disk), kind)
             self._layers = 1
         self._launch(())
         self._count()
@@ -84,6 +95,9 @@ class OwnVmGuest(VmGuest):
 
     def changes(self) -> tuple[Change, ...]:
         return ()
+
+    def _firmware(self) -> list[str]:
+        return vm_firmware.arguments(self._started_by, f"{self.namespace.place}/{self._name}/disks/{_VARIABLES}")
 
     def _come_up(self) -> None:
         """It boots again by itself."""

@@ -12,6 +12,7 @@ from fabriclab.faults.rule import Rule
 from fabriclab.guests.adapter import SANDBOX, SYSTEMD, VM
 from fabriclab.guests.login import KeyPair
 from fabriclab.guests.machine import FABRIC_ROUTES, LOOKS, SYSTEM_DISKS
+from fabriclab.guests.vm_firmware import FIRMWARES
 from fabriclab.scenario import disks, expectations, medium, steps, table
 from fabriclab.scenario.disks import Drive
 from fabriclab.scenario.expected import END, START, Expectation
@@ -44,6 +45,7 @@ class MachinePart:
     packages: tuple[str, ...] = ()
     second_card: str | None = None
     system_disk: str = "scsi"
+    firmware: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,10 @@ def parse(top: Table, path: Path) -> Scenario:
         count=top.whole("count", 1),
         needs_guest=top.choice("needs_guest", KINDS, ""),
     )
+    patience = top.seconds("patience", 0.0)
+    if patience:
+        patient = tuple(replace(one, within=one.within + patience) for one in scenario.expectations)
+        scenario = replace(scenario, expectations=patient)
     if not 1 <= scenario.count <= MOST_GUESTS:
         top.wrong("count", f"{scenario.count} is not from 1 to {MOST_GUESTS}")
     top.finish()
@@ -178,6 +184,7 @@ def _machine(part: Table) -> MachinePart:
         packages=part.texts("packages"),
         second_card=part.maybe_text("second_card"),
         system_disk=part.choice("system_disk", SYSTEM_DISKS, MachinePart.system_disk),
+        firmware=part.choice("firmware", ("", *FIRMWARES), MachinePart.firmware),
     )
     for name in machine.files:
         if not name.startswith("/"):

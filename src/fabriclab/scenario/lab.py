@@ -134,6 +134,7 @@ def _boot(scenario: Scenario, adapter: Adapter, space: FabricNamespace, base: Pa
         routes=part.routes,
         second_card=part.second_card,
         system_disk=part.system_disk,
+        firmware=part.firmware,
         dmi=LOOKS[part.dmi](scenario.identity.vm_id),
         files={**(_interfaces(part) if base != Path("/") and adapter.guest == SANDBOX else {}), **part.files},
     )
