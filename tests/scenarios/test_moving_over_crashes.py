@@ -1,10 +1,11 @@
-"""Moving over is cut off: dpkg is killed, or the power goes. An agent runs or can be started, nothing is provisioned anew, and
-what any administrator would type brings it to its end.
+"""Moving over is cut off: dpkg is killed, the power goes, nobody answers its question. An agent runs or can be started, nothing
+is provisioned anew, and what any administrator would type brings it to its end. An extension that installs it is not cut off.
 
 dpkg puts the files of a package into place in the order of their names, then removes those of the package that was there
 before; the points are where one more rename or removal would have been. Each test begins with Debian's agent, in one guest.
 """
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,6 +66,32 @@ name = "Lab.Good"
 public = { message = "one" }
 protected = { secret = "hidden" }
 sequence = 3
+
+[[step]]
+id = "installer"
+at = 100000
+do = "publish"
+[[step.extension]]
+directory = "installer"
+name = "Lab.Installer"
+public = {}
+
+[[step]]
+id = "no-installer"
+at = 100000
+do = "remove"
+extension = "Lab.Installer"
+"""
+INSTALLER = f"""#!/bin/sh
+# As extensions that run an administrator's script do: in the foreground, and each number once.
+cd "$(dirname "$0")"
+[ "$1" = enable ] || exit 0
+echo "$ConfigSequenceNumber" | cmp -s - mrseq && exit 0
+echo "$ConfigSequenceNumber" >mrseq
+DEBIAN_FRONTEND=noninteractive {AGAIN.partition("; ")[2]} </dev/null >/run/told 2>&1
+echo "ended $?" >>/run/told
+echo '[{{"version": 1, "timestampUTC": "2026-01-01T00:00:00Z", "status": {{"operation": "enable", "status": "success",
+"code": 0, "formattedMessage": {{"lang": "en", "message": "installed"}}}}}}]' >"status/$ConfigSequenceNumber.status"
 """
 
 
@@ -93,13 +120,24 @@ POINTS = (
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     found = packages(tmp_path_factory, "bookworm")
     shutil.copy(HERE / "kill_before.py", found.place / "srv")
-    scenario = labs.scenario_of(tmp_path_factory.mktemp("machine"), SCENARIO)
-    with opened(scenario, found.adapter(debian("bookworm")), Journal()) as made:
+    place = tmp_path_factory.mktemp("machine")
+    write_installer(place / "installer")
+    with opened(labs.scenario_of(place, SCENARIO), found.adapter(debian("bookworm")), Journal()) as made:
         Runner(made, lambda text: None).begin()
         labs.await_ready(made)
         labs.do(made, "good")
         await_all(made, 0, says("Lab.Good", 3))
         yield made
+
+
+def write_installer(place: Path) -> None:
+    """A handler whose `enable` installs our package."""
+    words = ("install", "enable", "update", "disable", "uninstall")
+    commands = {f"{word}Command": f"handler.sh {word}" for word in words}
+    place.mkdir()
+    manifest = [{"version": 1.0, "handlerManifest": {**commands, "reportHeartbeat": False}}]
+    (place / "HandlerManifest.json").write_text(json.dumps(manifest))
+    (place / "handler.sh").write_text(INSTALLER)
 
 
 @pytest.fixture
@@ -175,3 +213,13 @@ def test_a_question_that_nobody_answers_leaves_the_agent_running(begun: Lab) -> 
     await_debians(begun)
     do(begun, "DEBIAN_FRONTEND=noninteractive apt-get --yes -o Dpkg::Options::=--force-confold --fix-broken install </dev/null")
     assert_ends_well(begun, kept, seen)
+
+
+def test_an_extension_that_installs_the_package_is_not_killed_by_it(begun: Lab) -> None:
+    """The command is the child of the agent that is replaced while it runs."""
+    kept, seen = sums(begun, f"{IDENTITY} {CERTIFICATES}"), begun.journal.last
+    labs.do(begun, "installer")
+    await_all(begun, seen, says("Lab.Installer", 0), says("Lab.Good", 3))
+    assert do(begun, "tail -n 1 /run/told") == "ended 0\n"
+    assert_ends_well(begun, kept, seen)
+    labs.do(begun, "no-installer")
