@@ -15,7 +15,7 @@ from typing import Any
 from fabriclab.cli.shell import named
 from fabriclab.guests import presence
 from fabriclab.guests.namespace import PLACES
-from fabriclab.scenario import schema, table
+from fabriclab.scenario import schema, steps, table
 
 NOTE = "page.json"
 PATIENCE = 180.0  # seconds: a reboot takes its time
@@ -38,6 +38,8 @@ def do(verb: str | None, keys: list[str], file: Path | None, wanted: int | None)
         return 0
     try:
         documents = _from_file(file) if file is not None else [document(verb or "", keys)]
+        for one in documents:  # what is wrong is wrong without a lab, too
+            steps.parse(table.Table(dict(one), "do"), 1)
         address = find(wanted)
     except Unreachable as problem:
         print(f"fabriclab: {problem}", file=sys.stderr)

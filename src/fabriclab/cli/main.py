@@ -14,12 +14,13 @@ HELD, NOT_HELD, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 def main(arguments: list[str] | None = None) -> int:
     """Whatever is loaded is loaded inside: Ctrl-C ends with one line at any time."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        return _do(sys.argv[1:] if arguments is None else arguments)
+        return _do(given)
     except KeyboardInterrupt:
         if sys.stderr.isatty():
             print(file=sys.stderr)  # the terminal has written ^C
-        return refuse("interrupted; nothing of the lab is left", INTERRUPTED)
+        return refuse("interrupted; the guest and its fabric are gone" if _has_lab(given) else "interrupted", INTERRUPTED)
 
 
 def _do(arguments: list[str]) -> int:
@@ -42,6 +43,10 @@ def _do(arguments: list[str]) -> int:
         return refuse(str(problem), WRONG)
     except (NamespaceUnavailable, RootUnavailable) as problem:
         return refuse(str(problem), NOT_HELD)
+
+
+def _has_lab(given: list[str]) -> bool:
+    return given[:1] in (["run"], ["up"], ["compare"], ["bench"]) or given[:2] == ["ext", "run"]
 
 
 def refuse(text: str, status: int) -> int:

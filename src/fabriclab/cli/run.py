@@ -1,5 +1,6 @@
 """`fabriclab run SCENARIO` and `fabriclab scenarios`."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -121,12 +122,19 @@ def _shrink(console: Console, plain: Scenario, used: Adapter, tables: list[storm
     if not left:
         console.print("It does not hold without any of these faults either.")
         return
-    place = assemble.cache() / "shrunk" / f"{plain.name}-{used.name}-{seed}.toml"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(
-        f"# seed {seed}: what is left of {len(tables)} faults after {tried} runs\n{plain.source.read_text()}{storms.text(left)}"
-    )
+    place = _place(plain, f"{plain.source.stem}-{used.name}-{seed}.toml")
+    about = f"seed {seed}: what is left of {len(tables)} faults after {tried} runs"
+    place.write_text(storms.written(plain.source.read_text(), left, about))
     console.print(f"{len(left)} of {len(tables)} faults are enough: fabriclab run {place}", soft_wrap=True)
+
+
+def _place(scenario: Scenario, name: str) -> Path:
+    """Beside a file of somebody's own, so that what it names beside itself is still there."""
+    if scenario.source.parent != document.LIBRARY and os.access(scenario.source.parent, os.W_OK):
+        return scenario.source.parent / name
+    place = assemble.cache() / "shrunk" / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 def list_scenarios(output: Path | None) -> int:

@@ -123,8 +123,10 @@ def poll(wanted: Wanted) -> Outcome:
                     continue
                 if known is None:
                     selector.register(opened, selectors.EVENT_READ, number)
+            if not waiting and not (due and left):
+                break
             patience = PATIENCE if not due or not left else max(0.0, due[0][0] - time.monotonic())
-            ready = selector.select(patience if waiting or due else 0.0)
+            ready = selector.select(patience)
             if not ready and patience == PATIENCE:
                 break
             for key, _ in ready:

@@ -4,6 +4,7 @@ Each is alone with its host, as VMs on Azure are: the fabric's addresses are the
 state there. They share the scenario, the machine's processors, and nothing else.
 """
 
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from functools import reduce
 from ipaddress import IPv4Address
 
 from fabriclab.guests.adapter import SANDBOX, Adapter
+from fabriclab.journal.entry import LAB
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario.document import MachinePart, Scenario
 from fabriclab.scenario.execution import execute
@@ -19,6 +21,10 @@ from fabriclab.scenario.expected import What
 from fabriclab.scenario.outcome import Result, TimelineEvent
 
 Tell = Callable[[int, TimelineEvent], None]
+
+
+class Cut(Exception):
+    """This guest's run was ended because another one's was."""
 
 
 def member(scenario: Scenario, number: int, *, asks: bool = False) -> Scenario:
@@ -52,7 +58,12 @@ def member(scenario: Scenario, number: int, *, asks: bool = False) -> Scenario:
 def execute_all(
     scenario: Scenario, adapter: Adapter, journals: list[Journal], tell: Tell, wait_for: Callable[[str], None]
 ) -> tuple[Result, ...]:
-    """A guest for each journal, all at once. Raises what `execute` raises, when all have ended."""
+    """A guest for each journal, all at once. Raises what `execute` raises for one; it ends the others, and so does Ctrl-C."""
+    over = threading.Event()
+
+    def go_on(text: str) -> None:
+        if over.is_set():
+            raise Cut
 
     def one(number: int) -> Result:
         return execute(
@@ -60,12 +71,19 @@ def execute_all(
             adapter,
             journals[number],
             lambda event: tell(number, event),
-            lambda text: None,
+            go_on,
         )
 
     wait_for(f"{len(journals)} guests run")
     with ThreadPoolExecutor(len(journals)) as pool:
-        return tuple(pool.map(one, range(len(journals))))
+        running = [pool.submit(one, number) for number in range(len(journals))]
+        try:
+            return tuple(one.result() for one in running)
+        except BaseException:
+            over.set()
+            for journal in journals:  # whoever waits, waits for an entry
+                journal.add("guest", "this guest ends, as another one has", who=LAB)
+            raise
 
 
 def _renamed(what: What, known: Mapping[str, str]) -> What:

@@ -5,6 +5,7 @@ Every fault ends after some seconds: what is asked of an agent is to recover, no
 
 import json
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -67,6 +68,15 @@ def shrink(tables: Sequence[FaultTable], fails: Callable[[Sequence[FaultTable]],
 def text(tables: Sequence[FaultTable]) -> str:
     """As TOML, to stand at the end of a scenario's file."""
     return "".join("\n[[fault]]\n" + "".join(f"{key} = {_value(value)}\n" for key, value in table.items()) for table in tables)
+
+
+def written(scenario: str, left: Sequence[FaultTable], about: str) -> str:
+    """A scenario's text with these faults too, and with the patience that `under` gives."""
+    patience = re.compile(r"(?m)^patience[ \t]*=[ \t]*([0-9.]+)")
+    before = patience.search(scenario)
+    more = f"patience = {SLACK + (float(before[1]) if before else 0.0):g}"
+    whole = patience.sub(more, scenario, count=1) if before else f"{more}\n{scenario}"
+    return f"# {about}\n{whole}{text(left)}"
 
 
 def _fault(die: random.Random) -> FaultTable:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,10 +43,13 @@ def test_what_is_left_after_shrinking_is_what_matters(seed: int, case: tuple[int
     assert {table["number"] for table in storms.shrink(tables, fails)} == matters
 
 
-def test_a_shrunk_scenario_is_a_scenario(tmp_path: Path) -> None:
-    plain = document.find("first-boot")
-    tables = storms.faults(3)
-    path = tmp_path / "shrunk.toml"
-    path.write_text(plain.source.read_text() + storms.text(tables))
-    assert tomllib.loads(path.read_text())["fault"][-len(tables) :] == tables
-    assert document.load(path).faults == storms.under(plain, tables).faults
+@pytest.mark.parametrize("before", ["", "patience = 5\n"])
+def test_a_shrunk_scenario_is_the_one_that_failed(tmp_path: Path, before: str) -> None:
+    path, tables = tmp_path / "first-boot.toml", storms.faults(3)
+    path.write_text(before + document.find("first-boot").source.read_text())
+    plain = document.load(path)
+    shrunk = tmp_path / "shrunk.toml"
+    shrunk.write_text(storms.written(path.read_text(), tables, "seed 3"))
+    assert tomllib.loads(shrunk.read_text())["fault"][-len(tables) :] == tables
+    wanted, found = storms.under(plain, tables), document.load(shrunk)
+    assert (found.faults, found.expectations, found.steps) == (wanted.faults, wanted.expectations, wanted.steps)
