@@ -31,6 +31,7 @@ const head = whenChanged((state) => {
   if (state.on_hold) parts.hold = pill("on hold");
   if (on) parts.faults = pill(`${on} in force`, "bad");
   fill("head", ...Object.entries(parts).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  document.body.dataset.guest = state.guest.kind;
   $("scenario").textContent = state.scenario;
   $("scenario").title = state.about;
   document.title = `${state.vm.name} – fabriclab`;

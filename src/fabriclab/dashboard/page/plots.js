@@ -37,7 +37,11 @@ export function plot(samples) {
     values.splice(0, Math.max(values.length - KEPT, 0));
     if (!plots[name] && moments.length) plots[name] = make(name);
     else if (samples.length) plots[name]?.setData(series[name]);
-    if (plots[name]) plots[name].root.querySelector(".u-title").textContent = `${titles[name]}: ${values.at(-1) ?? "not measured"}`;
+    if (!plots[name]) continue;
+    const nothing = values.every((one) => one == null);
+    plots[name].root.classList.toggle("nothing", nothing);
+    const said = values.at(-1) ?? (document.body.dataset.guest === "vm" ? "not seen from outside a virtual machine" : "no agent runs");
+    plots[name].root.querySelector(".u-title").textContent = `${titles[name]}: ${said}`;
   }
 }
 
