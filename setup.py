@@ -8,6 +8,7 @@ import argparse
 import os
 import subprocess
 import sys
+import sysconfig
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -29,7 +30,7 @@ def parser():
 def commands(options):
     """What is called, in its order."""
     pip = [sys.executable, "-m", "pip", "install"]
-    pip += ["--force-reinstall"] if options.force else []
+    # no --force-reinstall: pip always installs a directory anew, and would fetch the libraries anew too, beside the system's
     # without --ignore-installed pip would take the same package out of the Python that stages it
     pip += ["--ignore-installed", "--no-deps", "--root", options.root] if options.root else []
     pip += ["--prefix", options.prefix] if options.prefix else []
@@ -49,11 +50,24 @@ def commands(options):
     return called
 
 
+def closed(options):
+    """Whether pip will refuse: the system's own Python belongs to its packages (PEP 668)."""
+    own = sys.prefix == sys.base_prefix and not options.root and not options.prefix
+    marker = os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")
+    return own and "PIP_BREAK_SYSTEM_PACKAGES" not in os.environ and os.path.exists(marker)
+
+
 def main(arguments):
     options = parser().parse_args(arguments)
     if options.lnx_distro and not options.root:
         print("setup.py: --lnx-distro is for another system than this one: it needs --root", file=sys.stderr)
         return 2
+    if closed(options):
+        typed = " ".join(["setup.py", *arguments])
+        print("setup.py: this system's Python is closed to pip. An environment of the agent's own:", file=sys.stderr)
+        print(f"  {sys.executable} -m venv /opt/waagent && /opt/waagent/bin/python {typed}", file=sys.stderr)
+        print(f"or, beside the system's packages: PIP_BREAK_SYSTEM_PACKAGES=1 {sys.executable} {typed}", file=sys.stderr)
+        return 1
     print("setup.py is kept for those who type it: the agent is installed by pip, the service by waagent -register-service.")
     if not options.root and not options.register_service and not options.skip_data_files:
         print("The service is not registered; `waagent -register-service`, or --register-service here, does that.")

@@ -28,7 +28,7 @@ def called(*arguments: str) -> list[str]:
         ("--register-service", ["PYTHON -m pip install HERE", "PYTHON -c CODE -register-service"]),
         (
             "--register-service --force",
-            ["PYTHON -m pip install --force-reinstall HERE", "PYTHON -c CODE -register-service -force"],
+            ["PYTHON -m pip install HERE", "PYTHON -c CODE -register-service -force"],
         ),
         ("--prefix /opt --skip-data-files", ["PYTHON -m pip install --prefix /opt HERE"]),
         (
