@@ -86,7 +86,7 @@ class AgentGroup:
             log.info("the agent's CPU is not limited: Debug.EnableCgroupV2ResourceLimiting=n")
         else:
             share = f"CPUQuota={self._config.debug.agent_cpu_quota}%"
-            self._limited = self._ask(group.unit, "CPUAccounting=yes", "MemoryAccounting=yes", share)
+            self._limited = self._ask(group.unit, "CPUAccounting=yes", share, "MemoryAccounting=yes")
             # Controllers may count for the service only from now on.
             self._group = cgroups.own(files) or group
             self._remember(NAME, cgroups.usage(files, self._group))
@@ -176,6 +176,7 @@ class AgentGroup:
             return "ended"
 
     def _ask(self, unit: str, *properties: str) -> bool:
+        """In the order of their names: else systemd takes the drop-ins that it writes for changed ones, and asks for a reload."""
         argv = ["systemctl", "set-property", "--runtime", "--", unit, *properties]
         try:
             self._system.commands.run(argv, timeout=15)

@@ -113,8 +113,8 @@ def _loaded(system: System, unit: str) -> bool:
 def _set(system: System, unit: str, limits: Limits, accounting: bool = True) -> None:
     quota = "" if limits.cpu_quota_percentage is None else f"{limits.cpu_quota_percentage}%"
     properties: Sequence[str] = [f"CPUQuota={quota}"]
-    if accounting:
-        properties = ["CPUAccounting=yes", "MemoryAccounting=yes", *properties]
+    if accounting:  # in the order of their names: else systemd takes the drop-ins that it writes for changed ones
+        properties = ["CPUAccounting=yes", *properties, "MemoryAccounting=yes"]
     try:
         system.commands.run(["systemctl", "set-property", "--runtime", "--", unit, *properties], timeout=15)
     except SystemFailure as failure:

@@ -42,7 +42,7 @@ class Watched:
         return {(each.instance, each.counter): each.value for each in self.measured[-1]}
 
 
-SHARE = f"{UNIT} CPUAccounting=yes MemoryAccounting=yes CPUQuota=50%"
+SHARE = f"{UNIT} CPUAccounting=yes CPUQuota=50% MemoryAccounting=yes"
 BOTH = pytest.mark.parametrize("version", [1, 2])
 
 
@@ -58,7 +58,7 @@ def test_the_agent_gets_half_a_cpu_for_the_running_system_only(version: int) -> 
 def test_the_share_is_the_settings() -> None:
     machine = Grouped(2, "/azure.slice/waagent.service")
     assert Watched(machine, configured(agent_cpu_quota=20)).group.begin()
-    assert machine.asked == ["waagent.service CPUAccounting=yes MemoryAccounting=yes CPUQuota=20%"]
+    assert machine.asked == ["waagent.service CPUAccounting=yes CPUQuota=20% MemoryAccounting=yes"]
 
 
 @pytest.mark.parametrize(

@@ -71,11 +71,17 @@ def properties(said: ScriptedCommands) -> list[tuple[str, ...]]:
 def test_limits_of_the_manifest_are_set_on_the_slice_and_on_loaded_services() -> None:
     said = commands()
     limits.apply(fakes.system(files=MemoryFiles(SYSTEMD), commands=said), "Contoso.Sample", MANIFEST)
-    accounting = ("CPUAccounting=yes", "MemoryAccounting=yes")
     assert properties(said) == [
-        ("azure-vmextensions-Contoso.Sample.slice", *accounting, "CPUQuota=20%"),
-        ("sampled.service", *accounting, "CPUQuota=5%"),
+        ("azure-vmextensions-Contoso.Sample.slice", "CPUAccounting=yes", "CPUQuota=20%", "MemoryAccounting=yes"),
+        ("sampled.service", "CPUAccounting=yes", "CPUQuota=5%", "MemoryAccounting=yes"),
     ]
+
+
+def test_limits_are_set_in_the_order_of_their_names_so_that_systemd_wants_no_reload() -> None:
+    said = commands()
+    limits.apply(fakes.system(files=MemoryFiles(SYSTEMD), commands=said), "Contoso.Sample", MANIFEST)
+    for _, *asked in properties(said):
+        assert asked == sorted(asked)
 
 
 def test_limits_are_taken_away_again() -> None:
