@@ -114,8 +114,9 @@ def build(
         for path in rpmbuild("-bb", specification, work, {**target.defines, **more}):
             made.append(published(path, output, version, libraries))
     if source:
-        # rpm puts the text with every path of the build into the package, and runs none of it: so the paths are relative
-        for path in rpmbuild("-bs", specification, work, {"python3_version": "3.12", "_topdir": "."}):
+        # rpm puts the text with every path of the build into the package, and runs none of it: so the paths are relative;
+        # and what is bundled is in its archive, whichever target it is built for
+        for path in rpmbuild("-bs", specification, work, {"python3_version": "3.12", "_topdir": ".", "bundled": "1"}):
             made.append(published(path, output, version, libraries))
     return made
 

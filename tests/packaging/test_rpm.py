@@ -46,6 +46,12 @@ EXPECTED = {
     "suse16": Expected(("opensuse-leap", "16.0"), "/usr/bin/python3", "python3", "python3.13", False),
 }
 SUSE = ("sle15", "suse16")
+DEPENDENCIES = ("--requires", "--provides", "--obsoletes", "--recommends", "--suggests")
+RED_HAT = ("_unitdir", "systemd_post", "systemd_preun", "systemd_postun_with_restart")
+FEDORA = (*RED_HAT, "__python3", "python3_sitelib")
+OF_SUSE = ("_unitdir", "service_add_pre", "service_add_post", "service_del_preun", "service_del_postun")
+SECTIONS = {"description", "prep", "build", "install", "pre", "post", "preun", "postun", "posttrans", "files"}
+SECTIONS |= {"license", "doc", "changelog"}
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +224,30 @@ def test_two_builds_of_one_state_are_the_same(built: Path, tree: Path, tmp_path:
     assert first == {name: digest(built / name) for name in first}
 
 
+def test_the_source_package_has_all_that_a_target_is_built_from(built: Path, tmp_path: Path) -> None:
+    (source,) = built.glob("*.src.rpm")
+    assert ask(source, "--queryformat", "%{LICENSE}") == ["Apache-2.0 AND MIT AND PSF-2.0"]
+    macros = {"_topdir": str(tmp_path), "_dbpath": str(tmp_path / "db"), "build_python": "/usr/bin/python3", **defines("el9")}
+    words = [word for name, value in macros.items() for word in ("--define", f"{name} {value}")]
+    command = ["rpmbuild", "--rebuild", "--nodeps", f"--load={RPM / 'macros.elsewhere'}", *words, str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    (again,) = tmp_path.rglob("*.noarch.rpm")
+    content = ("--queryformat", "[%{FILENAMES} %{FILEMODES:octal} %{FILEDIGESTS} %{FILEFLAGS:fflags}\n]")
+    assert ask(again, *content) == ask(of(built, "el9"), *content)
+    assert [sorts(again, what) for what in DEPENDENCIES] == [sorts(of(built, "el9"), what) for what in DEPENDENCIES]
+
+
+@pytest.mark.parametrize(("name", "wanted"), [("el9", RED_HAT), ("fc43", FEDORA), ("sle15", OF_SUSE)])
+def test_a_target_needs_no_other_macros_than_it_has(built: Path, name: str, wanted: tuple[str, ...]) -> None:
+    """Without our stand-ins for them, these and no others are left as they are written."""
+    words = [word for key, value in defines(name).items() for word in ("--define", f"{key} {value}")]
+    command = ["rpmspec", "--parse", *words, str(built.with_name("dist-work") / "waagent.spec")]
+    text = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    left = set(re.findall(r"%\{?\??!?([a-z_]\w+)", text)) - SECTIONS
+    assert left == set(wanted)
+
+
 def test_rpmlint_has_nothing_to_say_and_every_filter_is_needed(built: Path) -> None:
     packages = [str(of(built, target)) for target in ("el9", "fc43", "sle15")]  # of each sort one
     packages += [str(path) for path in built.glob("*.src.rpm")]
@@ -307,6 +337,12 @@ def rpm(root: Path, *words: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0 or words[0] == "-V", done.stderr
     return done.stdout
+
+
+def defines(target: str) -> dict[str, str]:
+    """What a target's own macros say, of targets.toml."""
+    (row,) = re.findall(rf"^\[{target}\]\nabout = .*\ndefines = {{ (.*) }}$", (RPM / "targets.toml").read_text(), re.MULTILINE)
+    return dict(re.findall(r'(\w+) = "([^"]*)"', row))
 
 
 def vendored() -> dict[str, str]:
