@@ -176,7 +176,7 @@ class AgentGroup:
             return "ended"
 
     def _ask(self, unit: str, *properties: str) -> bool:
-        """In the order of their names: else systemd takes the drop-ins that it writes for changed ones, and asks for a reload."""
+        """In the order of their names: else systemd takes the drop-ins that it writes for changed ones, and wants a reload."""
         argv = ["systemctl", "set-property", "--runtime", "--", unit, *properties]
         try:
             self._system.commands.run(argv, timeout=15)
