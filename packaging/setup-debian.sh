@@ -31,7 +31,7 @@ case "${1:-lab}" in
     packages=(checkpolicy semodule-utils selinux-policy-dev m4 make setools bzip2) # the policy module of packaging/selinux
     ;;
   vm)
-    packages=(qemu-system-x86 qemu-utils seabios ipxe-qemu zstd mmdebstrap e2fsprogs util-linux iproute2) # fabriclab --guest vm
+    packages=(qemu-system-x86 qemu-utils seabios ovmf ipxe-qemu zstd mmdebstrap e2fsprogs util-linux iproute2) # fabriclab --guest vm
     ;;
   *)
     echo "usage: $0 [lab|vm|deb|rpm|scripts|selinux|portable]" >&2

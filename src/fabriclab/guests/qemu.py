@@ -45,8 +45,7 @@ class Hardware:
 
 def kernel_line(hardware: Hardware, words: tuple[str, ...] = ()) -> str:
     """`words`: more of it, for this boot."""
-    root = "root=/dev/nvme0n1 rw" if hardware.root == NVME else "rw"
-    return " ".join([root, _QUIET, f"lab.generation={hardware.generation}", *hardware.words, *words])
+    return " ".join(["rw", _QUIET, f"lab.generation={hardware.generation}", *hardware.words, *words])
 
 
 def arguments(hardware: Hardware) -> list[str]:
@@ -74,7 +73,7 @@ def disk(hardware: Hardware, path: str, *, starts: bool = False) -> list[str]:
     """The system disk, a qcow2 file. `starts`: firmware starts what is on it."""
     device = {
         SCSI: "scsi-hd,bus=system.0,scsi-id=0,lun=0,serial=root",
-        NVME: "nvme,serial=root,addr=0xa",
+        NVME: "nvme,serial=root,addr=0x1f",
     }[hardware.root]
     file = {"driver": "file", "filename": path, "aio": "threads"}
     node = {"driver": "qcow2", "node-name": "root", "file": file, "cache": {"no-flush": True}, "discard": "unmap"}
@@ -85,8 +84,7 @@ def boot(image: Image, line: str) -> list[str]:
     """Straight into the image's kernel; a disk with a boot loader of its own has none."""
     if image.base is None:
         return []
-    initial = [] if "root=/dev/nvme" in line else ["-initrd", str(image.initial)]  # NVMe is built into the kernel
-    return ["-kernel", str(image.kernel), *initial, "-append", line]
+    return ["-kernel", str(image.kernel), "-initrd", str(image.initial), "-append", line]
 
 
 def sockets(monitor: int, port: int, shell: str, console: str) -> list[str]:

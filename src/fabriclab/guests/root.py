@@ -13,6 +13,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from fabriclab.guests import workshop
+
 # What a guest needs to be provisioned at all: accounts, sudo, sshd, disks, network, and the stand-in for UDF.
 PACKAGES = (
     "ca-certificates",
@@ -78,6 +80,7 @@ def obtain(wanted: DebianRoot, cache: Path) -> Path:
 def _make(wanted: DebianRoot, place: Path) -> None:
     if shutil.which("mmdebstrap") is None:
         raise RootUnavailable("A Debian root needs the program mmdebstrap, which is not installed here.")
+    workshop.sweep(place)
     building = Path(tempfile.mkdtemp(prefix=f".{wanted.name}.", dir=place.parent))
     command = [
         "mmdebstrap",
@@ -93,7 +96,7 @@ def _make(wanted: DebianRoot, place: Path) -> None:
     ]
     if wanted.suite != "bookworm":
         command.append(_archive())
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=900, check=False)
+    done = workshop.run(command, timeout=900)
     if done.returncode != 0:
         shutil.rmtree(building, ignore_errors=True)
         last = "; ".join(done.stderr.strip().splitlines()[-3:])

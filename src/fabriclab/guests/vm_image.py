@@ -1,9 +1,9 @@
 """The disk image of a virtual machine, made once from a Debian root: file system, kernel and a small initial file system.
 
 The root is one of `root.py`, with a kernel; what makes it the lab's machine is laid over it by an overlay while `mke2fs -d`
-fills the image, so no disk is mounted for it. The cloud kernel has NVMe and ext4 built in, so a root on NVMe needs no initial
-file system; one on a SCSI disk does (only that can go on from a saved state: QEMU does not save NVMe). Odd: the file system
-has no journal: a machine of the lab is not meant to survive a power cut, and every write of it is emulated.
+fills the image, so no disk is mounted for it. The initial file system finds the root by where its adapter is, whatever the
+kernel calls it; only one on SCSI can go on from a saved state (QEMU does not save NVMe). Odd: the file system has no journal:
+a machine of the lab is not meant to survive a power cut, and every write of it is emulated.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from fabriclab.guests import machine, root, systemd
+from fabriclab.guests import machine, root, systemd, workshop
 from fabriclab.guests.machine import Machine
 from fabriclab.guests.root import DebianRoot, RootUnavailable
 from fabriclab.guests.systemd import link
@@ -82,12 +82,14 @@ mount -t sysfs s /sys
 {modules}
 i=0
 while [ $i -lt 500 ]; do
-  for found in /sys/bus/pci/devices/0000:00:07.0/virtio*/host*/target*/*/block/*; do
-    [ ! -b /dev/${{found##*/}} ] || break 2
+  for found in /sys/bus/pci/devices/0000:00:07.0/virtio*/host*/target*/*/block/* \
+      /sys/bus/pci/devices/0000:00:1f.0/nvme/nvme*/nvme*n1; do
+    found=/dev/$(echo "${{found##*/}}" | sed 's/c[0-9]*n/n/') # what is below the controller may be one path of several
+    [ ! -b "$found" ] || break 2
   done
   usleep 10000; i=$((i+1))
 done
-mount -t ext4 -o rw,noatime /dev/${{found##*/}} /root
+mount -t ext4 -o rw,noatime "$found" /root
 umount /sys
 mount --move /dev /root/dev
 exec switch_root /root /sbin/init "$@"
@@ -133,6 +135,7 @@ def obtain(suite: str, packages: tuple[str, ...], cache: Path) -> Image:
     with open(place.parent / f".{place.name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.is_dir():
+            workshop.sweep(place)
             _make(base, place)
         place.touch()
     _forget(place)
@@ -187,7 +190,7 @@ def write_layer(layer: Path, base: Path) -> None:
 
 
 def initial(base: Path, release: str) -> bytes:
-    """An initial file system, as a `newc` archive, that mounts a SCSI disk."""
+    """An initial file system, as a `newc` archive, that mounts a disk on SCSI or on NVMe (which is in the kernel)."""
     listed = subprocess.run(
         ["chroot", str(base), "modprobe", "-S", release, "-aD", "virtio_pci", "virtio_scsi", "sd_mod"],
         capture_output=True,
@@ -218,7 +221,6 @@ def _fill(base: Path, layer: Path, building: Path, disk: Path) -> None:
     script = 'mount -t overlay -o "lowerdir=$1:$2" lab "$3" && shift 3 && exec mke2fs -q "$@"'
     tree = str(building / "tree")
     arguments = [str(layer), str(base), tree, *_FILE_SYSTEM, "-d", tree, str(disk), f"{used + used // 3 + 700}M"]
-    command = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", script, "sh", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    done = workshop.run(["sh", "-c", script, "sh", *arguments], timeout=600)
     if done.returncode != 0:
         raise RootUnavailable(f"The machine's disk image could not be made: {done.stderr.strip()[-500:]}")

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fabriclab.guests import qemu, vm_disk
+from fabriclab.guests import qemu, vm_disk, workshop
 from fabriclab.guests.control import ControlError
 from fabriclab.guests.namespace import FabricNamespace
 from fabriclab.guests.qemu import Hardware
@@ -32,6 +32,7 @@ def obtain(namespace: FabricNamespace, image: Image, hardware: Hardware, tell: T
     with open(image.directory / f".{place.name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.is_dir():
+            workshop.sweep(place)
             tell("booting a virtual machine once, to go on from there")
             with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=image.directory) as directory:
                 _make(namespace, image, hardware, Path(directory) / "made")

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from fabriclab.guests import adapter, assemble, qemu, vm_disk, vm_image
+from fabriclab.guests import adapter, assemble, qemu, vm_card, vm_disk, vm_image
 from fabriclab.guests.adapter import VM, BadAdapter
+from fabriclab.guests.machine import Machine, hyper_v_dmi
 from fabriclab.guests.qemu import Hardware
 from fabriclab.guests.root import RootUnavailable
 
@@ -27,12 +28,24 @@ def test_the_processor_is_emulated_unless_asked_otherwise() -> None:
     assert "kvm" in qemu.arguments(Hardware(accelerator="kvm"))
 
 
-def test_the_root_on_nvme_needs_no_initial_file_system(tmp_path: Path) -> None:
-    image = vm_image.Image(tmp_path, base=tmp_path)
-    assert "-initrd" not in qemu.boot(image, qemu.kernel_line(Hardware(root=qemu.NVME)))
-    assert "-initrd" in qemu.boot(image, qemu.kernel_line(Hardware()))
-    assert "root=/dev/nvme0n1" in qemu.kernel_line(Hardware(root=qemu.NVME), ("lab.gate",))
-    assert qemu.kernel_line(Hardware(), ("lab.gate",)).endswith(" lab.generation=1 lab.gate")
+def test_the_machine_is_of_the_look_that_a_scenario_asks_for() -> None:
+    elsewhere = Hardware.of(Machine(dmi=hyper_v_dmi("99999999-8888-4777-8666-555555555555")), qemu.NVME)
+    said = " ".join([*qemu.arguments(elsewhere), *qemu.disk(elsewhere, "/d")])
+    assert "asset=0815-4711-1234-5678-9012-3456-78" in said and "7783-7084" not in said
+    assert "nvme,serial=root" in said
+    assert "smbios" not in " ".join(qemu.arguments(Hardware.of(Machine())))
+
+
+def test_the_kernels_line_says_what_holds_the_agent_and_what_this_boot_adds() -> None:
+    line = qemu.kernel_line(Hardware(words=("cloud-init=disabled",)), ("lab.gate",))
+    assert line.endswith(" lab.generation=1 cloud-init=disabled lab.gate")
+
+
+def test_the_second_card_has_a_name_and_an_address_and_asks_nobody(tmp_path: Path) -> None:
+    vm_card.write(tmp_path, "10.78.0.4/24")
+    name, network = ((tmp_path / "etc/systemd/network" / one).read_text() for one in ("05-second.link", "20-second.network"))
+    assert "MACAddress=00:0d:3a:99:88:77" in name and "Name=eno1" in name
+    assert "Address=10.78.0.4/24" in network and "DHCP" not in network
 
 
 def test_a_disk_of_somebodys_own_has_its_own_kernel(tmp_path: Path) -> None:
@@ -43,6 +56,13 @@ def test_a_disk_of_somebodys_own_has_its_own_kernel(tmp_path: Path) -> None:
 def test_an_image_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadAdapter, match=r"my\.qcow2: there is no such disk image"):
         assemble.on_image(tmp_path / "my.qcow2")
+
+
+def test_an_agent_that_is_part_of_a_boot_is_refused_in_any_other_guest() -> None:
+    with pytest.raises(
+        BadAdapter, match=r"cloud-init: this agent is part of a boot: it needs a virtual machine \(--guest vm\)"
+    ):
+        assemble.root_of(adapter.find("cloud-init"))
 
 
 def test_an_agent_in_a_machine_has_what_it_needs_on_systemd_and_is_told_apart() -> None:
