@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -18,26 +19,35 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE = 60_000  # milliseconds
 
 
-@pytest.fixture(scope="session")
-def address() -> Iterator[str]:
+@contextmanager
+def running(*options: str) -> Iterator[str]:
     """`fabriclab up`, as a person starts it; its page's address from what it prints."""
-    if os.geteuid() != 0:
-        pytest.skip("a sandbox guest with drives needs root")
-    command = [sys.executable, "-m", "fabriclab.cli.main", "up", "first-boot"]
+    command = [sys.executable, "-m", "fabriclab.cli.main", "up", "first-boot", *options]
+    awaited = "guest up" if "none" in options else "agent started"
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=labs.environment(), cwd=labs.PROJECT, preexec_fn=labs.heed_interrupts
     ) as lab:
         assert lab.stdout is not None
-        found = None
+        found, is_up = None, False
         for line in lab.stdout:
             found = found or re.search(r"http://127\.0\.0\.1:\d+/\S+/", line)
-            if found is not None and "agent started" in line:
+            is_up = is_up or awaited in line
+            if found is not None and is_up:
                 break
         assert found is not None, "fabriclab up has told no address"
         yield found.group()
         lab.send_signal(signal.SIGINT)
         lab.stdout.read()
     assert lab.returncode == 0
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """A lab that the tests share."""
+    if os.geteuid() != 0:
+        pytest.skip("a sandbox guest with drives needs root")
+    with running() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -191,3 +191,14 @@ def test_another_host_name_is_refused(address: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=10)
     assert refused.value.code == 400
+
+
+def test_new_exchanges_do_not_disturb_the_one_that_is_looked_at(page: Page) -> None:
+    row = page.locator("#rows tr").nth(2)
+    number = row.get_attribute("data-number")
+    row.click()
+    same = page.locator(f"#rows tr[data-number='{number}']")
+    same.evaluate("(one) => (one.marked = true)")
+    newest = int(page.locator("#rows tr").first.get_attribute("data-number") or 0)
+    expect(page.locator(f"#rows tr[data-number='{newest + 2}']")).to_be_attached()
+    assert same.evaluate("(one) => one.marked") and same.get_attribute("aria-selected") == "true"

@@ -70,6 +70,8 @@ def document(verb: str, keys: list[str]) -> dict[str, Any]:
         key, found, text = pair.partition("=")
         if not found or not key:
             raise ValueError(f"{pair}: not KEY=VALUE")
+        if key == "do":
+            raise ValueError(f"{pair}: the verb stands before the keys")
         given[key] = _value(text, kinds.get(key, ""))
     if verb == "publish" and "extension" not in given:
         outside = {key: given.pop(key) for key in _OF_PUBLISH if key in given}

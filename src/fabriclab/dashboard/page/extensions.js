@@ -2,7 +2,7 @@
 // half written in it survives every report.
 
 import { $, fill, h, pill, seconds } from "./dom.js";
-import { act, get, parsed, post, say, submitted, want } from "./lab.js";
+import { act, get, parsed, post, say, submitted, textOf, want } from "./lab.js";
 import { prepare } from "./act.js";
 
 const rows = new Map();
@@ -29,7 +29,7 @@ function make(key, name, instance) {
   const history = h("ol", { class: "history" });
   const output = h("pre", { class: "output faint", tabindex: 0, "aria-label": `What the commands of ${name} printed` }, "Not looked at yet.");
   const look = async () => {
-    output.textContent = (await get(`output/${encodeURIComponent(name)}`)) || "(nothing)";
+    output.textContent = textOf(await get(`output/${encodeURIComponent(name)}`));
     output.classList.remove("faint");
     output.scrollTop = output.scrollHeight;
   };

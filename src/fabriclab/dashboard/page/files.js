@@ -1,7 +1,7 @@
 // The guest: its files that differ from the untouched guest, what one of them holds, and the agent's log.
 
 import { $, fill, h, markRow, rowKeys } from "./dom.js";
-import { get } from "./lab.js";
+import { get, textOf } from "./lab.js";
 
 let found = [];
 let chosen = "";
@@ -51,7 +51,7 @@ $("tab-tree").addEventListener("opened", compare);
 
 async function log() {
   const box = $("said-by-agent");
-  const text = (await get("log")) || "(nothing)";
+  const text = textOf(await get("log"));
   if (box.textContent !== text) box.textContent = text;
   if ($("follow").checked) box.scrollTop = box.scrollHeight;
 }

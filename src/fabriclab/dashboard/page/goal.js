@@ -64,6 +64,7 @@ const news = whenChanged((now) => {
 
 async function documents() {
   const found = await get("documents");
+  if (found.error) return say(found.error, true);
   const chosen = $("document").value || Object.keys(found)[0];
   fill("document", ...Object.keys(found).map((name) => h("option", { selected: name === chosen }, name)));
   $("served").textContent = pretty(found[chosen] ?? "");

@@ -37,15 +37,22 @@ export async function act(step) {
 
 export const want = (extensions, channel) => post("want", { extensions, channel });
 
+// JSON or text as it comes; { error } where there is none, also when the lab is gone.
 export async function get(path) {
-  const answer = await fetch(path);
-  return (answer.headers.get("content-type") ?? "").includes("json") ? answer.json() : answer.text();
+  try {
+    const answer = await fetch(path);
+    return await ((answer.headers.get("content-type") ?? "").includes("json") ? answer.json() : answer.text());
+  } catch {
+    return { error: "the lab does not answer" };
+  }
 }
+
+export const textOf = (told) => (typeof told === "string" ? told || "(nothing)" : told.error);
 
 export function listen(take, changed) {
   const stream = new EventSource("stream");
   stream.onopen = () => changed("live");
-  stream.onerror = () => changed("lost");
+  stream.onerror = () => changed(stream.readyState === EventSource.CLOSED ? "ended" : "lost");
   stream.onmessage = (event) => take(JSON.parse(event.data));
 }
 

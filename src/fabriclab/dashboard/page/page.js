@@ -59,9 +59,9 @@ listen(
     add(told.rows);
   },
   (kind) => {
-    $("link").className = kind;
-    document.body.classList.toggle("stale", kind === "lost");
-    $("link").textContent = kind === "live" ? "live" : "the lab does not answer; trying again";
+    $("link").className = kind === "live" ? "live" : "lost";
+    document.body.classList.toggle("stale", kind !== "live");
+    $("link").textContent = { live: "live", lost: "the lab does not answer; trying again", ended: "this lab has ended" }[kind];
   },
 );
 

@@ -30,24 +30,36 @@ function line(one) {
   );
 }
 
+const wanted = () => $("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+const fits = (one, asked) => asked.every((word) => words(one).includes(word));
+
+function count(shown, asked) {
+  $("count").textContent = asked.length ? `${shown} of ${all.length}` : `${all.length}`;
+  $("no-rows").hidden = shown > 0;
+  $("no-rows").textContent = asked.length ? "No exchange fits the filter." : "Nothing has been said yet.";
+}
+
 function draw() {
-  const wanted = $("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const found = all.filter((one) => wanted.every((word) => words(one).includes(word)));
-  $("count").textContent = wanted.length ? `${found.length} of ${all.length}` : `${all.length}`;
-  $("no-rows").hidden = found.length > 0;
-  $("no-rows").textContent = wanted.length ? "No exchange fits the filter." : "Nothing has been said yet.";
+  const asked = wanted();
+  const found = all.filter((one) => fits(one, asked));
+  count(found.length, asked);
   for (const one of $("quick").children) one.setAttribute("aria-pressed", String($("filter").value === one.dataset.words));
-  const focused = document.activeElement?.dataset?.number;
   fill("rows", ...found.slice(-SHOWN).reverse().map(line));
   const first = $("rows").firstElementChild;
   if (first && !$("rows").querySelector("[tabindex='0']")) first.tabIndex = 0;
-  if (focused) $("rows").querySelector(`[data-number='${focused}']`)?.focus({ preventScroll: true });
 }
 
+// New lines come on top; the others stay the elements that they are, so that focus and selected text stay.
 export function add(rows) {
   if (!rows.length) return;
   all = [...all, ...rows].slice(-KEPT);
-  if (!$("hold").checked) draw();
+  if ($("hold").checked) return void ($("count").textContent = `${rows.length ? "more have come: " : ""}${all.length}`);
+  const asked = wanted();
+  const body = $("rows");
+  body.prepend(...rows.filter((one) => fits(one, asked)).slice(-SHOWN).reverse().map(line));
+  while (body.children.length > SHOWN) body.lastElementChild.remove();
+  if (body.firstElementChild && !body.querySelector("[tabindex='0']")) body.firstElementChild.tabIndex = 0;
+  count(asked.length ? all.filter((one) => fits(one, asked)).length : all.length, asked);
 }
 
 function message(part) {
@@ -81,6 +93,7 @@ async function choose(row) {
   const mine = chosen;
   const one = await get(`entries/${mine}`);
   if (mine !== chosen) return;
+  if (one.error) return void ($("detail").textContent = one.error);
   const box = $("detail");
   box.className = "";
   box.replaceChildren(...whole(one));

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fabriclab.cli.control import document
+from fabriclab.cli.control import document, said
 from fabriclab.cli.shell import choose, named
 from fabriclab.cli.verbs import parser
 from fabriclab.guests.presence import Lab
@@ -28,6 +28,23 @@ def test_false_stays_false_where_a_text_may_be_left_out() -> None:
 def test_a_key_of_a_fault_is_json_else_text() -> None:
     step = document("fault", ["effect=status", "code=503", "path=*Lab*"])
     assert step == {"do": "fault", "effect": "status", "code": 503, "path": "*Lab*"}
+
+
+def test_a_key_does_not_change_the_verb() -> None:
+    with pytest.raises(ValueError, match="do=reboot: the verb stands before the keys"):
+        document("note", ["do=reboot", "text=x"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "printed"),
+    [
+        ({"done": "done: run", "output": "uid=0(root)\n"}, "uid=0(root)\n"),
+        ({"done": "done: run", "output": ""}, ""),
+        ({"done": "done: reboot"}, "done: reboot\n"),
+    ],
+)
+def test_of_a_command_its_output_is_printed_and_of_anything_else_that_it_was_done(answer: dict[str, str], printed: str) -> None:
+    assert said(answer) == printed
 
 
 @pytest.mark.parametrize(
