@@ -205,6 +205,14 @@ def test_the_power_goes_while_the_package_is_being_configured(begun: Lab) -> Non
     assert_ends_well(begun, kept, seen)
 
 
+def test_an_agent_that_dies_when_its_files_are_gone_is_followed_by_ours(begun: Lab) -> None:
+    kept, seen = sums(begun, f"{IDENTITY} {CERTIFICATES}"), begun.journal.last
+    do(begun, f"dpkg --unpack {OURS} && pkill -KILL -f '/usr/sbin/[w]aagent' && systemctl reset-failed walinuxagent")
+    assert labs.settled(lambda: running(begun), lambda lines: lines == []) == []
+    do(begun, CONFIGURE)
+    assert_ends_well(begun, kept, seen)
+
+
 def test_a_question_that_nobody_answers_leaves_the_agent_running(begun: Lab) -> None:
     """apt without a terminal and without --force-confold, where waagent.conf was edited: dpkg gives up before it configures."""
     kept, seen = sums(begun, f"{IDENTITY} {CERTIFICATES}"), begun.journal.last

@@ -18,6 +18,8 @@ from fabriclab.guests.login import make_key_pair
 from fabriclab.guests.root import RootUnavailable
 from fabriclab.guests.sandbox import Disk
 from fabriclab.journal.journal import Journal
+from fabriclab.scenario import inspection
+from fabriclab.scenario.expected import Tree
 from fabriclab.scenario.lab import Lab, opened
 from fabriclab.scenario.runner import Runner
 from scenarios import labs, systemd_labs
@@ -48,7 +50,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
     tree = tmp_path_factory.mktemp("sources")
     for name in ("packaging", "src/waagent", "docs"):
         shutil.copytree(labs.PROJECT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Makefile", "pyproject.toml", "README.md"):
+    for name in ("Makefile", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(labs.PROJECT / name, tree / name)
     done = subprocess.run(["make", "--silent", "deb"], cwd=tree, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
@@ -101,6 +103,7 @@ def test_at_the_next_boot_it_starts_and_provisions(lab: Lab, tmp_path: Path) -> 
     assert show(lab, "ActiveState", "StatusText", "NRestarts") == ["active", "serving goal states", "0"]
     assert do(lab, "hostname; id -un kofi") == "web-1\nkofi\n"
     assert guest.await_boot() == "running"
+    assert show(lab, "NeedDaemonReload") == ["no"]  # also after the agent has had its share of the CPU set
 
 
 def test_an_upgrade_restarts_it_and_provisions_nothing_again(lab: Lab, packages: Packages) -> None:
@@ -127,3 +130,18 @@ def test_purged_it_ends_and_leaves_nothing_of_its_own(lab: Lab) -> None:
     assert do(lab, "id -un kofi") == "kofi\n"
     assert machine(lab).await_boot() == "running"
     assert do(lab, f"systemctl --failed --no-legend; systemctl list-units --all --no-legend {UNIT}") == ""
+
+
+def test_what_purging_leaves_is_what_the_page_lists(lab: Lab) -> None:
+    page = (labs.PROJECT / "docs/moving-over.md").read_text()
+    listed = page.partition("```purged\n")[2].partition("```")[0].split()
+    of_dpkg = (
+        "/var/cache/apt/**",
+        "/var/cache/debconf/**",
+        "/var/lib/apt/**",
+        "/var/lib/dpkg/**",
+        "/var/log/apt/**",
+        "/var/log/dpkg.log",
+    )
+    seen = inspection.compare(Tree(only=(*listed, *of_dpkg), among=tuple(listed)), machine(lab).changes())
+    assert seen.held, seen.detail
