@@ -191,7 +191,9 @@ def test_a_disabled_service_stays_disabled_through_an_upgrade(lab: Lab) -> None:
 
 
 def test_erased_it_ends_and_leaves_what_is_the_machines(lab: Lab) -> None:
-    do(lab, "touch /lib/systemd/system/waagent-network-setup.service")
+    wants = "/etc/systemd/system/network.target.wants"
+    setup = "/usr/lib/systemd/system/waagent-network-setup.service"  # as an agent with OS.EnableFirewall=y has it
+    do(lab, f"mkdir -p {wants}; touch {setup}; ln -s {setup} {wants}")
     assert "saved as /etc/waagent.conf.rpmsave" in rpm(lab, "-e waagent")
     assert show(lab, "ActiveState", "MainPID") == ["inactive", "0"]
     assert do(lab, "pgrep -f '[w]aagent' || true") == ""
