@@ -107,7 +107,7 @@ changes: setup ## show how the changes that are not released yet will read
 	@$(BIN)/python packaging/changes.py check
 	@$(BIN)/towncrier build --draft --version "$$($(BIN)/python packaging/versions.py)" 2>/dev/null
 
-reproducible: setup ## build packages twice, far apart, and compare every byte (KIND="deb wheel rpm": which)
+reproducible: setup ## build packages twice, far apart, and compare every byte (KIND="deb rpm": which)
 	@$(BIN)/python packaging/reproducible.py $(KIND)
 
 release: setup ## everything that is released, with checksums and changes, from a clean commit (WITHOUT=portable: leave it out)

@@ -75,8 +75,8 @@ def main() -> int:
 
 
 def laying(artifact: Path) -> bool:
-    """Archives of sources lay nothing."""
-    return not artifact.name.endswith((".src.rpm", f"waagent-{versions.current()}.tar.gz"))
+    """Archives of sources and what is loaded lay nothing."""
+    return not artifact.name.endswith((".src.rpm", f"waagent-{versions.current()}.tar.gz", ".pp"))
 
 
 def golden(artifact: Path) -> str:

@@ -27,7 +27,7 @@ import sbom
 import versions
 
 PROJECT = Path(__file__).resolve().parents[1]
-KINDS = ("wheel", "deb", "rpm", "portable")
+KINDS = ("wheel", "deb", "rpm", "selinux", "portable")
 """Targets of the Makefile, in the order in which they are built."""
 
 

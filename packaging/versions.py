@@ -19,6 +19,7 @@ FORM = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){3}(rc[1-9]\d*)?")
 SPELLINGS = ("source", "python", "debian", "rpm")
 BESIDE = (".cdx.json", ".licences.txt", ".md", "SHA256SUMS")
 """What lies beside artifacts and is none itself."""
+UNNUMBERED = ("waagent.pp",)  # a policy module is loaded by its file's name
 
 
 class Misspelt(Exception):
@@ -60,7 +61,7 @@ def artifacts(directory: Path, version: str | None = None) -> Iterator[Path]:
     for path in sorted(directory.iterdir()) if directory.is_dir() else ():
         # behind the version there is a word of the file's own, never more of the version
         named = any(re.search(rf"[-_]{re.escape(text)}(?![0-9~]|\.[0-9]|rc)", path.name) for text in spellings)
-        if path.is_file() and named and not path.name.endswith(BESIDE):
+        if path.is_file() and (named or path.name in UNNUMBERED) and not path.name.endswith(BESIDE):
             yield path
 
 

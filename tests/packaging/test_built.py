@@ -39,7 +39,7 @@ def twice(reproducible: ModuleType, tmp_path_factory: pytest.TempPathFactory) ->
 def test_two_builds_far_apart_are_the_same(twice: "tuple[list[str], Path]") -> None:
     problems, first = twice
     assert problems == []
-    assert {".deb", ".whl", ".gz", ".rpm"} <= {path.suffix for path in first.iterdir()}
+    assert {".deb", ".whl", ".gz", ".rpm", ".pp"} <= {path.suffix for path in first.iterdir()}
 
 
 def test_what_is_built_has_the_files_that_its_list_says(

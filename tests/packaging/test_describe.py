@@ -65,6 +65,7 @@ def test_artifacts_are_told_from_what_lies_beside_them_and_from_other_versions(d
         "WALinuxAgent-3.0.0.0-1.noarch.rpm",
         "waagent-portable-3.0.0.0-x86_64.tar.xz",
         "waagent-3.0.0.0-x86-64.raw",
+        "waagent.pp",
     }
     others = {
         "waagent_3.0.0_all.deb",
@@ -80,7 +81,7 @@ def test_artifacts_are_told_from_what_lies_beside_them_and_from_other_versions(d
         (tmp_path / name).touch()
     assert {path.name for path in describe.versions.artifacts(tmp_path, "3.0.0.0")} == ours
     candidates = {path.name for path in describe.versions.artifacts(tmp_path, "3.0.0.0rc1")}
-    assert candidates == {"waagent_3.0.0.0~rc1_all.deb", "waagent-3.0.0.0rc1.tar.gz"}
+    assert candidates == {"waagent_3.0.0.0~rc1_all.deb", "waagent-3.0.0.0rc1.tar.gz", "waagent.pp"}
 
 
 def test_a_document_that_is_missing_or_of_other_bytes_is_told(describe: ModuleType, tmp_path: Path) -> None:
