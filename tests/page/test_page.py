@@ -154,8 +154,57 @@ def test_every_text_is_legible(browser: Browser, address: str, scheme: str) -> N
     page.wait_for_timeout(500)
     picture(page, scheme)
     poor = page.evaluate(CONTRAST)
+    page.locator("tr.below summary").first.click()
+    page.locator("#own-fault summary").click()
+    page.locator("#publish [name=name]").fill("a b")
+    page.get_by_role("button", name="Publish extension").click()
+    page.locator("#publish .error:not(:empty)").wait_for()
+    page.locator("#rows tr").first.click()
+    for tab in page.get_by_role("tab").all():
+        tab.click()
+        page.wait_for_timeout(300)
+        poor += page.evaluate(CONTRAST)
     page.close()
     assert poor == []
+
+
+NAMELESS = """() => [...document.querySelectorAll("button, input, select, textarea, pre, [tabindex]")]
+  .filter((one) => one.offsetParent || one.closest("[hidden]"))
+  .filter((one) => !(one.textContent.trim() || one.getAttribute("aria-label") || one.labels?.length || one.title))
+  .map((one) => one.outerHTML.slice(0, 80))"""
+FOCUSED = """() => { const one = document.activeElement;
+  return one.id || one.dataset.fault || one.name || one.textContent.trim().slice(0, 30) || one.tagName; }"""
+
+
+def test_everything_has_a_name_and_a_keyboard_reaches_it(page: Page) -> None:
+    assert page.evaluate(NAMELESS) == []
+    page.keyboard.press("Tab")
+    assert page.evaluate(FOCUSED) == "To the stream of exchanges"
+    reached = set()
+    for _ in range(90):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate(FOCUSED))
+    wanted = {
+        "timeline",
+        "sample",
+        "Publish extension",
+        "Bump incarnation",
+        "Reboot",
+        "vm_name",
+        "Attach",
+        "garbage",
+        "Another fault",
+    }
+    assert wanted | {"tab-stream", "filter", "hold", "detail"} <= reached
+    page.locator("#tab-stream").focus()
+    for name in ("tab-goal", "tab-tree"):
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate(FOCUSED) == name
+    expect(page.locator("#files tr").first).to_be_visible()
+    page.locator("#files tr[tabindex='0']").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#files tr[aria-selected=true]")).to_have_count(1)
+    expect(page.locator("#content")).not_to_contain_text("Choose a file")
 
 
 CUT_OFF = """() => [...document.querySelectorAll("header, section, section table, section form, pre, button, td, th")]

@@ -31,7 +31,7 @@ class Done:
 
 
 class Control:
-    """Any thread may call; one thing is done at a time. `sources`: where the packages came from, by extension."""
+    """Any thread may call. `sources`: where the packages came from, by extension."""
 
     def __init__(self, runner: Runner, sources: Mapping[str, Source] | None = None) -> None:
         self._runner = runner

@@ -7,6 +7,7 @@ change. What hangs on something that did not come about is not waited for, and c
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from fabriclab.guests.control import ControlError
 from fabriclab.guests.process import GuestTimeout
@@ -31,13 +32,34 @@ from fabriclab.scenario.lab import Lab
 from fabriclab.scenario.outcome import Verdict
 from fabriclab.scenario.schedule import Mark, Schedule
 from fabriclab.scenario.service import STARTED
-from fabriclab.scenario.step import Do, DoAgent, Reboot, Step
+from fabriclab.scenario.step import (
+    AttachDisk,
+    DetachDisk,
+    Do,
+    DoAgent,
+    EjectMedium,
+    InsertMedium,
+    Reboot,
+    RemoveDisk,
+    ReplaceDisk,
+    Step,
+)
 
 TURN = 0.1  # seconds between two looks at the guest
 IDLE = 5.0  # seconds after which the loop turns anyway
 
 WaitFor = Callable[[str], None]
 
+_ONE_AT_A_TIME = (
+    DoAgent,
+    Reboot,
+    InsertMedium,
+    EjectMedium,
+    ReplaceDisk,
+    RemoveDisk,
+    AttachDisk,
+    DetachDisk,
+)
 _OF_JOURNAL = (Health, Handler, GoalState, Requests, Logs)
 
 
@@ -64,9 +86,10 @@ class Runner:
     def do_now(self, what: Do) -> str | None:
         """Something from outside the scenario, from any thread; the output where it is a command.
 
+        What changes the guest's power, discs or agent is done one at a time; a long command or reboot holds up nothing else.
         Raises StepFailed, OSError, GuestTimeout, BadEvent.
         """
-        with self._doing:
+        with self._doing if isinstance(what, _ONE_AT_A_TIME) else nullcontext():
             return doing.do(what, self._lab)
 
     def begin(self) -> None:
