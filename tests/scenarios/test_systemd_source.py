@@ -18,6 +18,9 @@ from scenarios.systemd_labs import IMAGE, OVF, do, machine, show
 
 pytestmark = [*systemd_labs.on_systemd, pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("systemd-source")]
 
+RULES = "iptables -t security -S OUTPUT"
+NETWORK_SETUP = "/lib/systemd/system/walinuxagent-network-setup.service"
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
@@ -90,8 +93,24 @@ def test_registered_again_an_agent_that_runs_is_started_anew(lab: Lab, before: d
 
 
 def test_taken_back_it_ends_and_what_was_laid_is_gone(lab: Lab, before: dict[str, str]) -> None:
+    """Also what it did while it ran: rules of the packet filter with their unit, and a rule for network names moved away."""
+    do(
+        lab,
+        "echo OS.EnableFirewall=y >>/etc/waagent.conf; mkdir -p /etc/udev/rules.d; echo '# old' >/etc/udev/rules.d/70-persistent-net.rules",
+    )
+    do(lab, "systemctl restart walinuxagent", timeout=120)
+    labs.await_log(lab, "that keep 168.63.129.16 for root are in place")
+    assert "168.63.129.16" in do(lab, RULES)
+    assert do(lab, f"test -e {NETWORK_SETUP}; echo $?") == "0\n"
     do(lab, f"{PROGRAM} -unregister-service", timeout=120)
     assert show(lab, "LoadState", "ActiveState") == ["not-found", "inactive"]
+    assert "168.63.129.16" not in do(lab, RULES)
+    assert do(lab, f"test -e {NETWORK_SETUP}; echo $?") == "1\n"
+    assert (
+        do(lab, "cat /etc/udev/rules.d/70-persistent-net.rules; rm -r /etc/udev/rules.d/70-persistent-net.rules") == "# old\n"
+    )
+    # an edited configuration is its editor's
+    assert do(lab, "tail -n 1 /etc/waagent.conf; rm /etc/waagent.conf") == "OS.EnableFirewall=y\n"
     after = tree(lab)
     # what provisioning did to the machine stays; of the agent's files nothing that was not there before
     new = [path for path in after if path not in before and any(name in path for name in ("waagent", "walinuxagent", "azure"))]
