@@ -139,8 +139,9 @@ def rpm(release: Release) -> str:
 
 def _wrapped(change: Change, first: str, other: str) -> str:
     text = f"{change.area}: {change.text}" if change.area else change.text
-    options = {"break_on_hyphens": False, "break_long_words": False}
-    return textwrap.fill(text, 78, initial_indent=first, subsequent_indent=other, **options) + "\n"
+    wrapper = textwrap.TextWrapper(78, initial_indent=first, subsequent_indent=other)
+    wrapper.break_on_hyphens = wrapper.break_long_words = False
+    return wrapper.fill(text) + "\n"
 
 
 if __name__ == "__main__":

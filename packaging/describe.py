@@ -125,8 +125,8 @@ def _python_contents(artifact: Path) -> tuple[list[str], str]:
 
 
 def _part(library: vendor.Library) -> sbom.Part:
-    known = {"licence": library.licence, "sha256": library.sha256, "supplier": library.supplier, "page": library.page}
-    return sbom.Part(library.name, library.version, purl=str(library.component()["purl"]), **known)
+    purl = str(library.component()["purl"])
+    return sbom.Part(library.name, library.version, library.licence, purl, library.sha256, library.supplier, library.page)
 
 
 if __name__ == "__main__":

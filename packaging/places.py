@@ -75,7 +75,8 @@ class Row:
         named = [place for place, patterns in self.where.items() if _named(artifact, patterns)]
         if len(named) > 1:
             raise ValueError(f'places.toml: the row "{self.row}" has {artifact} in two places: {", ".join(named)}')
-        return (named or [place for place, patterns in self.where.items() if "*" in patterns] or [None])[0]
+        usual = [place for place, patterns in self.where.items() if "*" in patterns]
+        return next(iter(named or usual), None)
 
 
 def main() -> int:

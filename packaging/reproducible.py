@@ -66,8 +66,8 @@ def main() -> int:
     place = arguments.keep or Path(tempfile.mkdtemp(prefix="reproducible-"))
     try:
         problems = list(compared(place, [SCRIPTS[kind] for kind in arguments.kinds or USUAL]))
-    except Unbuilt as problem:
-        problems = [str(problem)]
+    except Unbuilt as failure:
+        problems = [str(failure)]
     finally:
         if arguments.keep is None:
             shutil.rmtree(place, ignore_errors=True)
