@@ -93,11 +93,8 @@ def test_registered_again_an_agent_that_runs_is_started_anew(lab: Lab, before: d
 
 
 def test_taken_back_it_ends_and_what_was_laid_is_gone(lab: Lab, before: dict[str, str]) -> None:
-    """Also what it did while it ran: rules of the packet filter with their unit, and a rule for network names moved away."""
-    do(
-        lab,
-        "echo OS.EnableFirewall=y >>/etc/waagent.conf; mkdir -p /etc/udev/rules.d; echo '# old' >/etc/udev/rules.d/70-persistent-net.rules",
-    )
+    """Also the rules of the packet filter with their unit."""
+    do(lab, "echo OS.EnableFirewall=y >>/etc/waagent.conf")
     do(lab, "systemctl restart walinuxagent", timeout=120)
     labs.await_log(lab, "that keep 168.63.129.16 for root are in place")
     assert "168.63.129.16" in do(lab, RULES)
@@ -106,9 +103,6 @@ def test_taken_back_it_ends_and_what_was_laid_is_gone(lab: Lab, before: dict[str
     assert show(lab, "LoadState", "ActiveState") == ["not-found", "inactive"]
     assert "168.63.129.16" not in do(lab, RULES)
     assert do(lab, f"test -e {NETWORK_SETUP}; echo $?") == "1\n"
-    assert (
-        do(lab, "cat /etc/udev/rules.d/70-persistent-net.rules; rm -r /etc/udev/rules.d/70-persistent-net.rules") == "# old\n"
-    )
     # an edited configuration is its editor's
     assert do(lab, "tail -n 1 /etc/waagent.conf; rm /etc/waagent.conf") == "OS.EnableFirewall=y\n"
     after = tree(lab)
