@@ -188,7 +188,7 @@ def health(lab: Lab, after: int) -> list[str]:
 
 
 def running(lab: Lab) -> list[str]:
-    """Command lines of agents."""
+    """Command lines of agents. Odd: a process that one of them is making has its maker's for a moment."""
     lines = do(lab, "ps -eo args").splitlines()
     return [line for line in lines if "/usr/sbin/waagent" in line and "ps -eo" not in line]
 
@@ -201,13 +201,18 @@ def version(lab: Lab) -> str:
 def await_ours(lab: Lab) -> None:
     serving = labs.settled(lambda: show(lab, "StatusText"), lambda text: text == ["serving goal states"], labs.PATIENCE)
     assert serving == ["serving goal states"], labs.log(lab)
-    assert running(lab) == ["/usr/bin/python3 -u /usr/sbin/waagent -daemon"]
+    alone = ["/usr/bin/python3 -u /usr/sbin/waagent -daemon"]
+    assert labs.settled(lambda: running(lab), lambda lines: lines == alone) == alone
 
 
 def await_debians(lab: Lab) -> None:
-    """Its daemon and the process that serves goal states."""
-    found = labs.settled(lambda: running(lab), lambda lines: len(lines) == 2, labs.PATIENCE)
-    assert [line.split()[-1] for line in found] == ["-daemon", "-run-exthandlers"], labs.log(lab)
+    """Its daemon, and the process that serves goal states."""
+    words = ["-daemon", "-run-exthandlers"]
+
+    def found() -> list[str]:
+        return [line.split()[-1] for line in running(lab)]
+
+    assert labs.settled(found, lambda lines: lines == words, labs.PATIENCE) == words, labs.log(lab)
 
 
 def unit_is_current(lab: Lab) -> bool:
