@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -92,14 +92,10 @@ def wishes_of(options: argparse.Namespace) -> Wishes:
 def _faults(path: Path | None) -> tuple[Rule, ...]:
     if path is None:
         return ()
-    try:
-        plain: Mapping[str, object] = adapter.tomllib.loads(path.read_text())
-    except (OSError, ValueError) as problem:
-        raise faults.BadFault(f"{path}: {problem}") from problem
-    unknown = sorted(set(plain) - {"fault"})
-    if unknown:
-        raise faults.BadFault(f"{path}: {unknown[0]}: unknown key; there is [[fault]]")
-    return faults.parse_all(plain.get("fault", []), f"{path}: fault")
+    whole = table.read(path)
+    found = faults.parse_all(whole.plain_tables("fault"), f"{path}: fault")
+    whole.finish()
+    return found
 
 
 def tell(console: Console, stage: Stage) -> None:

@@ -119,10 +119,12 @@ def read(path: Path, guest: int = 0) -> Recorded:
         if not 0 <= guest < len(guests):
             raise BadJournal(f"{path}: there is no guest {guest}; there are {len(guests)}, the first is 0")
         found, verdicts = guests[guest]["journal"], guests[guest].get("verdicts", [])
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as problem:
+        entries = tuple(lines.parse(json.dumps(one), f"{path}: journal[{at}]") for at, one in enumerate(found, 1))
+        return Recorded(entries, tuple(one for one in verdicts if isinstance(one, dict)))
+    except BadJournal:
+        raise
+    except (KeyError, TypeError, AttributeError, RecursionError, ValueError) as problem:
         raise BadJournal(f"{path}: neither a journal nor the result of a run") from problem
-    entries = tuple(lines.parse(json.dumps(one), f"{path}: journal[{at}]") for at, one in enumerate(found, 1))
-    return Recorded(entries, tuple(one for one in verdicts if isinstance(one, dict)))
 
 
 def _chosen(entries: tuple[Entry, ...], choice: Choice) -> Iterator[tuple[Entry, TimelineEvent | None]]:

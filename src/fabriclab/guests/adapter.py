@@ -33,6 +33,7 @@ tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
 CONFIGURATION = "/etc/waagent.conf"
 UNIT = "walinuxagent.service"
+LONGEST = 1 << 20  # bytes of an adapter's file
 SANDBOX, SYSTEMD, VM = "sandbox", "systemd", "vm"
 
 
@@ -90,9 +91,14 @@ def names() -> tuple[str, ...]:
 
 def load(path: Path) -> Adapter:
     try:
-        document = tomllib.loads(path.read_text())
-    except (OSError, ValueError) as problem:
+        with path.open("rb") as file:
+            document = tomllib.loads(file.read(LONGEST).decode())
+    except OSError as problem:
+        raise BadAdapter(f"{path}: {problem.strerror}") from problem
+    except ValueError as problem:
         raise BadAdapter(f"{path}: {problem}") from problem
+    except RecursionError as problem:
+        raise BadAdapter(f"{path}: lists or tables in each other, too deep to be read") from problem
     return parse(document, path)
 
 

@@ -102,7 +102,7 @@ def parse(line: str, where: str) -> Entry:
         )
     except KeyError as problem:
         raise BadJournal(f"{where}: {problem.args[0]}: missing") from problem
-    except (ValueError, TypeError, AttributeError) as problem:
+    except (ValueError, TypeError, AttributeError, RecursionError) as problem:
         raise BadJournal(f"{where}: {problem}") from problem
 
 

@@ -26,7 +26,9 @@ def read(path: Path) -> dict[str, Any]:
     """Raises BadSettings."""
     try:
         found = json.loads(path.read_text())
-    except (OSError, ValueError) as problem:
+    except OSError as problem:
+        raise BadSettings(f"{path}: {problem.strerror}") from problem
+    except (ValueError, RecursionError) as problem:
         raise BadSettings(f"{path}: {problem}") from problem
     if not isinstance(found, dict):
         raise BadSettings(f"{path}: not a JSON object")

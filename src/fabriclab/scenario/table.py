@@ -18,6 +18,8 @@ tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
 T = TypeVar("T")
 
+LONGEST = 16 << 20  # bytes of a file
+
 
 class BadScenario(Exception):
     """A scenario that cannot be run: file, key and reason in one sentence."""
@@ -172,10 +174,16 @@ class Table:
 
 
 def read(path: Path) -> Table:
-    """The document of a file. Raises BadScenario for one that is no TOML."""
+    """The document of a file, which may be a pipe. Raises BadScenario for one that is no TOML, or too much of it."""
     try:
-        return Table(tomllib.loads(path.read_text()), str(path))
+        with path.open("rb") as file:
+            data = file.read(LONGEST + 1)
+        if len(data) > LONGEST:
+            raise BadScenario(f"{path}: longer than {LONGEST >> 20} MiB")
+        return Table(tomllib.loads(data.decode()), str(path))
     except OSError as problem:
         raise BadScenario(f"{path}: {problem.strerror}") from problem
     except ValueError as problem:
         raise BadScenario(f"{path}: {problem}") from problem
+    except RecursionError as problem:
+        raise BadScenario(f"{path}: lists or tables in each other, too deep to be read") from problem
