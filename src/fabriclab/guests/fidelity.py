@@ -29,7 +29,7 @@ CLAIMS = (
     Claim("Azure's names in the DMI data", ALL, "grep -q ^7783-7084- /sys/class/dmi/id/chassis_asset_tag"),
     Claim("service manager, units, journal", MANAGED, "systemctl is-system-running | grep -Eq 'running|degraded|starting'"),
     Claim("a DHCP client of its own", MANAGED, "networkctl status eth0 | grep -q DHCP4"),
-    Claim("kernel and modules", OWN_MACHINE, "grep -q ' lab.generation=' /proc/cmdline && test -s /proc/modules"),
+    Claim("kernel and modules", OWN_MACHINE, "grep -q ' lab.generation=' /proc/cmdline && grep -q . /proc/modules"),
     Claim("sysctl", OWN_MACHINE, "cat /proc/sys/vm/swappiness >/proc/sys/vm/swappiness"),
     Claim("kernel log", OWN_MACHINE, "dmesg | grep -q 'lab.generation='"),
     Claim("clock", OWN_MACHINE, None),

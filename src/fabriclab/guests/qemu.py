@@ -3,7 +3,7 @@
 The processor is emulated (TCG): where /dev/kvm exists it need not be one that an ordinary kernel runs on. Like a generation 1
 VM on Azure: an IDE drive for the DVD, SCSI adapters for the system disk (0000:00:07.0), the temporary one (08.0) and the data
 disks (09.0), a serial console, Azure's SMBIOS data. Not like it: adapters and network card are virtio devices. Or the system
-disk is on NVMe, as of newer VMs.
+disk is on NVMe, as of newer VMs, or the DVD on SCSI, as of generation 2.
 """
 
 import hashlib
@@ -18,7 +18,8 @@ PROGRAM = "qemu-system-x86_64"
 TAP = "vm0"
 TEMPORARY, DATA = "temporary", "data"  # the SCSI adapters
 SCSI, NVME = "scsi", "nvme"  # what the root can be on: with Azure's SMBIOS data a kernel ignores every disk on IDE
-_QUIET = "console=ttyS0 mitigations=off nokaslr random.trust_cpu=on systemd.show_status=0 quiet net.ifnames=0"
+# no_timer_check: on a busy computer the kernel would find that the emulated timer does not tick, and give up.
+_QUIET = "console=ttyS0 no_timer_check mitigations=off nokaslr random.trust_cpu=on systemd.show_status=0 quiet net.ifnames=0"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Hardware:
     root: str = SCSI
     words: tuple[str, ...] = ()
     asset: str = AZURE_ASSET_TAG
+    drive: str = "ide"
+    """Where the DVD is: of a generation 2 VM on SCSI. What UEFI firmware has looked at on IDE, a kernel does not find there."""
 
     @classmethod
     def of(cls, look: Machine, root: str = SCSI) -> "Hardware":
@@ -63,7 +66,7 @@ def arguments(hardware: Hardware) -> list[str]:
         *("-device", "virtio-scsi-pci,id=system,addr=0x7"),
         *("-device", f"virtio-scsi-pci,id={TEMPORARY},addr=0x8"),
         *("-device", f"virtio-scsi-pci,id={DATA},addr=0x9"),
-        *("-device", "ide-cd,id=drive,bus=ide.1"),
+        *("-device", "scsi-cd,id=drive,bus=system.0,scsi-id=1" if hardware.drive == SCSI else "ide-cd,id=drive,bus=ide.1"),
         *(part for number, name in enumerate(PORTS) for part in ("-device", _port(number, name))),
         *("-device", "isa-serial,chardev=console"),
     ]

@@ -10,9 +10,10 @@ data leaves IDE disks to Hyper-V's driver.
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
-from fabriclab.guests import vm_disk, vm_firmware
+from fabriclab.guests import qemu, vm_disk, vm_firmware
 from fabriclab.guests.control import ControlError
 from fabriclab.guests.diff import Change
 from fabriclab.guests.machine import Machine
@@ -61,6 +62,7 @@ class OwnVmGuest(VmGuest):
             self._started_by = self.machine.firmware or vm_firmware.of_disk(self.image.disk, kind)
             if self._started_by == vm_firmware.UEFI:
                 vm_firmware.demand(self._started_by)
+                self.hardware = replace(self.hardware, drive=qemu.SCSI)
                 shutil.copy(vm_firmware.VARIABLES, self.files / "disks" / _VARIABLES)
             vm_disk.overlay(self.namespace, self._disk(1), str(self.image.disk), kind)
             self._layers = 1
