@@ -47,9 +47,9 @@ EXPECTED = {
 }
 SUSE = ("sle15", "suse16")
 DEPENDENCIES = ("--requires", "--provides", "--obsoletes", "--recommends", "--suggests")
-RED_HAT = ("_unitdir", "systemd_post", "systemd_preun", "systemd_postun_with_restart")
+RED_HAT = ("systemd_post", "systemd_preun", "systemd_postun_with_restart")
 FEDORA = (*RED_HAT, "__python3", "python3_sitelib")
-OF_SUSE = ("_unitdir", "service_add_pre", "service_add_post", "service_del_preun", "service_del_postun")
+OF_SUSE = ("service_add_pre", "service_add_post", "service_del_preun", "service_del_postun")
 SECTIONS = {"description", "prep", "build", "install", "pre", "post", "preun", "postun", "posttrans", "files"}
 SECTIONS |= {"license", "doc", "changelog"}
 
