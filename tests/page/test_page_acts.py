@@ -58,6 +58,21 @@ def test_an_extension_is_updated_disabled_enabled_removed_and_forgotten(page: Pa
     expect(row).to_have_count(0)
 
 
+def test_each_instance_of_a_handler_has_its_own_row_and_output(page: Page) -> None:
+    page.get_by_role("tab", name="Any step").click()
+    settings = '[{"name": "one", "public": {"a": 1}}, {"name": "two"}]'
+    page.locator("#any textarea").fill(
+        f'{{"do": "publish", "extension": [{{"sample": "multi", "name": "Lab.Multi", "settings": {settings}}}]}}'
+    )
+    page.get_by_role("button", name="Do it").click()
+    for instance in ("one", "two"):
+        expect(page.locator(f"tr[data-extension='Lab.Multi/{instance}']")).to_contain_text("success")
+        below = page.locator(f"tr[data-of='Lab.Multi/{instance}']")
+        below.locator("summary").click()
+        expect(below.locator("pre.output")).to_contain_text("handler.sh enable")
+    expect(page.locator("tr[data-of='Lab.Multi/one'] [name=public]")).to_have_value(re.compile('"a": 1'))
+
+
 def test_a_name_that_is_none_is_said_beside_the_button(page: Page) -> None:
     publish(page, "../../x")
     expect(page.locator("#publish .error")).to_contain_text('"../../x" is no name of an extension')

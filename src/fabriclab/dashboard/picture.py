@@ -18,6 +18,7 @@ HISTORY = 20  # states kept of each extension
 STARTS = 10  # boots kept
 MILESTONES = 16  # of a boot
 PART_OF_BOOT = 120.0  # seconds: an extension that comes later is no part of the boot's chart
+SUBSTATUS = 20  # parts kept of a status
 ENDINGS = ("success", "error")
 SHOWN = 200  # characters of a summary or target in a row
 
@@ -47,6 +48,7 @@ class Reported:
     message: str = ""
     since: float = 0.0
     seen: float = 0.0
+    substatus: list[dict[str, Any]] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -171,6 +173,7 @@ class Picture:
         now.version = str(handler.get("handlerVersion") or "")
         now.code = _number(said.get("code") if said else handler.get("code"))
         now.message = redact.text(hearing.message(said) or hearing.message(handler))
+        now.substatus = _substatus(said.get("substatus"))
         now.seen = round(entry.since, 3)
 
     def _reach(self, name: str, entry: Entry) -> None:
@@ -202,6 +205,20 @@ def row(entry: Entry) -> dict[str, Any]:
             "refusal": None if exchange.refusal is None else redact.text(exchange.refusal),
         }
     return line
+
+
+def _substatus(said: object) -> list[dict[str, Any]]:
+    """The parts of which a status is made, as far as they have the shape of one."""
+    parts = [one for one in said if isinstance(one, Mapping)] if isinstance(said, list) else []
+    return [
+        {
+            "name": _short(redact.text(str(one.get("name") or ""))),
+            "status": str(one.get("status") or ""),
+            "code": _number(one.get("code")),
+            "message": redact.text(hearing.message(one)),
+        }
+        for one in parts[:SUBSTATUS]
+    ]
 
 
 def _short(text: str) -> str:

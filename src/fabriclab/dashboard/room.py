@@ -82,6 +82,7 @@ class Room:
         fast = world.fast_track
         switches, others = presets.switches(lab.fabric.faults)
         return {
+            "schema_version": lines.SCHEMA_VERSION,
             **seen,
             "now": round(lab.journal.elapsed(), 3),
             "scenario": lab.scenario.name,
@@ -108,6 +109,7 @@ class Room:
     def offers(self) -> dict[str, Any]:
         """What does not change: the verbs with their keys, the samples, the faults and the disks that there can be."""
         return {
+            "schema_version": lines.SCHEMA_VERSION,
             "verbs": schema.verbs(),
             "samples": {name: package.about(name) for name in package.names()},
             "faults": presets.TABLES,
@@ -158,11 +160,12 @@ class Room:
         if self.picture.paused and self.lab.adapter.guest == VM:
             raise ControlError("the virtual machine stands still: let it go on first")
 
-    def output(self, name: str) -> str:
-        """The end of an extension's command log in the guest."""
-        if not all(part.isalnum() or part in "._-" for part in name):
+    def output(self, name: str, instance: str = "") -> str:
+        """The end of an extension's command log in the guest; of a multi-config handler each instance has its own."""
+        if not all(part.isalnum() or part in "._-" for part in name + instance):
             return ""
-        return self._end_of(f"/var/log/azure/{name}/CommandExecution.log", OUTPUT)
+        log = f"CommandExecution_{instance}.log" if instance else "CommandExecution.log"
+        return self._end_of(f"/var/log/azure/{name}/{log}", OUTPUT)
 
     def log(self) -> str:
         """The end of the agent's log in the guest."""

@@ -136,7 +136,9 @@ class Server:
         return _error("no such file in the list of changes", 404) if found is None else JSONResponse(found)
 
     async def _output(self, request: Request) -> Response:
-        return PlainTextResponse(await _aside(self._room.output, request.path_params["name"]))
+        return PlainTextResponse(
+            await _aside(self._room.output, request.path_params["name"], request.query_params.get("instance", ""))
+        )
 
     async def _log(self, request: Request) -> Response:
         return PlainTextResponse(await _aside(self._room.log))

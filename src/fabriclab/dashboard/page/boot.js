@@ -17,15 +17,16 @@ function chart(one) {
     bar.style.width = `${(100 * (after - before)) / whole}%`;
     return [h("span", {}, mile.name), h("span", { class: "bar", role: "img", "aria-label": `${mile.name} after ${seconds(after)}` }, bar), h("span", { class: "number" }, seconds(after))];
   });
-  if (!bars.length) return h("p", { class: "empty" }, "The agent has started; nothing has come of it yet.");
+  const began = h("p", { class: "faint began" }, `${one.text.replace(/^agent started: /, "started: ")}, at ${seconds(start)}`);
+  if (!bars.length) return [began, h("p", { class: "empty" }, "Nothing has come of it yet.")];
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((part) => h("span", {}, `${+(whole * part).toPrecision(2)}`));
-  return h("div", { class: "bars" }, bars, h("span", {}), h("span", { class: "ticks", "aria-hidden": "true" }, ticks), h("span", { class: "faint" }, "s"));
+  return [began, h("div", { class: "bars" }, bars, h("span", {}), h("span", { class: "ticks", "aria-hidden": "true" }, ticks), h("span", { class: "faint" }, "s"))];
 }
 
 function draw() {
   const number = Number($("which").value);
   const one = starts.find((start) => start.number === number) ?? starts.at(-1);
-  fill("boot", one ? chart(one) : h("p", { class: "empty" }, "No agent has started yet."));
+  fill("boot", ...(one ? chart(one) : [h("p", { class: "empty" }, "No agent has started yet.")]));
 }
 
 const list = whenChanged((lines) =>

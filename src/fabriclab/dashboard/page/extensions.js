@@ -27,9 +27,10 @@ function make(key, name, instance) {
   const summary = h("summary", {});
   const message = h("pre", { class: "message", tabindex: 0 });
   const history = h("ol", { class: "history" });
+  const substatus = h("ul", { class: "substatus" });
   const output = h("pre", { class: "output faint", tabindex: 0, "aria-label": `What the commands of ${name} printed` }, "Not looked at yet.");
   const look = async () => {
-    output.textContent = textOf(await get(`output/${encodeURIComponent(name)}`));
+    output.textContent = textOf(await get(`output/${encodeURIComponent(name)}?instance=${encodeURIComponent(instance)}`));
     output.classList.remove("faint");
     output.scrollTop = output.scrollHeight;
   };
@@ -40,14 +41,14 @@ function make(key, name, instance) {
     h("button", {}, "Change settings"));
   const details = h("details", { class: "more" }, summary,
     h("div", { class: "thirds" },
-      h("div", {}, h("h3", {}, "Reported"), message, history),
+      h("div", {}, h("h3", {}, "Reported"), message, substatus, history),
       h("div", {}, h("h3", {}, "Output of its commands ", h("button", { type: "button", class: "small", onclick: look }, "Look again")), output),
       h("div", {}, h("h3", {}, "Settings"), settings)));
   details.addEventListener("toggle", () => details.open && output.classList.contains("faint") && look());
   const buttons = h("div", { class: "buttons" });
   const head = h("tr", { "data-extension": key }, h("td", { class: "name", "data-label": "extension" }, name, instance ? h("small", {}, instance) : null), ...Object.values(parts), h("td", { class: "acts" }, buttons));
   const body = h("tr", { class: "below", "data-of": key }, h("td", { colspan: 8 }, details));
-  const row = { head, body, parts, summary, message, history, buttons, settings, touched: false, look, details, before: "" };
+  const row = { head, body, parts, summary, message, substatus, history, buttons, settings, touched: false, look, details, before: "" };
   settings.addEventListener("input", () => (row.touched = true));
   submitted(settings, async (form) => {
     const step = { do: "change-settings", name, instance };
@@ -85,6 +86,7 @@ function update(row, name, instance, wanted, said) {
   row.parts.since.textContent = said ? seconds(said.since) : "";
   row.summary.textContent = said?.message ? said.message.split("\n")[0].slice(0, 160) : said ? "no message" : "nothing reported yet";
   row.message.textContent = said?.message || "Nothing yet.";
+  row.substatus.replaceChildren(...(said?.substatus ?? []).map((one) => h("li", {}, pill(one.status), ` ${one.name}${one.code ? `, code ${one.code}` : ""}`, one.message ? h("small", {}, one.message) : null)));
   row.history.replaceChildren(...(said?.history ?? []).slice().reverse().map((one) => h("li", {}, h("time", {}, seconds(one.since)), `${one.handler} ${one.status}`.trim(), one.sequence == null ? "" : `, sequence ${one.sequence}`)));
   row.buttons.replaceChildren(...actions(name, instance, wanted));
   row.settings.hidden = !wanted || wanted.state === "uninstall";

@@ -100,6 +100,17 @@ def test_an_extension_keeps_since_when_it_says_what_it_says() -> None:
     assert [part["status"] for part in one.history] == ["transitioning", "success"]
 
 
+def test_the_parts_of_a_status_are_kept_without_credentials_and_odd_ones_left_out() -> None:
+    bench = Bench()
+    told = handler()
+    part = {"name": "copy", "status": "error", "code": 7, "formattedMessage": {"message": "from http://x?sig=c2VjcmV0"}}
+    told["runtimeSettingsStatus"]["settingsStatus"]["status"]["substatus"] = [part, 3, {"code": "x"}]
+    bench.at(5.0).add("hostplugin", "status", facts=status(told))
+    first, second = bench.picture.reported[0].substatus
+    assert first == {"name": "copy", "status": "error", "code": 7, "message": "from http://x?sig=REDACTED"}
+    assert second == {"name": "", "status": "", "code": None, "message": ""}
+
+
 def test_an_extension_that_is_no_longer_reported_is_gone() -> None:
     bench = Bench()
     bench.at(5.0).add("hostplugin", "status", facts=status(handler()))
