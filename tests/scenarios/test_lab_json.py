@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,35 @@ def test_a_handlers_life(tmp_path: Path) -> None:
     assert checked("ext-run", output.read_text())["stages"][0]["commands"][0]["status"] == 51
     again = fabriclab("replay", str(output), "--failed", "--json", "-")
     assert (again.returncode, checked("replay", again.stdout)["source"]) == (0, str(output))
+
+
+def test_a_lab_that_is_up_and_what_is_done_to_it(tmp_path: Path) -> None:
+    output = tmp_path / "up.json"
+    command = [sys.executable, "-m", "fabriclab.cli.main", "up", scenario(tmp_path, SILENT), "--json", str(output)]
+    given: dict[str, Any] = {"env": labs.environment(), "preexec_fn": labs.heed_interrupts}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **given) as running:
+        assert running.stdout is not None
+        try:
+            assert any("Ctrl-C" in line for line in running.stdout)
+            reached = checked("up", output.read_text())
+            assert reached["lab"] == running.pid
+            acts = ["do", "--json", "--lab", str(running.pid)]
+            noted = checked("do", fabriclab(*acts, "note", "text=hello").stdout)
+            assert noted == {"schema_version": 1, "done": "done: note", "output": None}
+            assert checked("do", fabriclab(*acts, "run", "command=echo hi").stdout)["output"] == "hi\n"
+            assert checked("state", asked(f"{reached['page']}state"))["scenario"] == "mine"
+            assert "note" in checked("offers", asked(f"{reached['page']}offers"))["verbs"]
+            assert checked("journal", asked(f"{reached['page']}entries/1"))["number"] == 1
+        finally:
+            running.send_signal(signal.SIGINT)
+            running.communicate(timeout=30)
+    assert "note" in checked("verbs", fabriclab("do", "--json").stdout)["verbs"]
+
+
+def asked(address: str) -> str:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(address, timeout=10) as answer:
+        return str(answer.read().decode())
 
 
 def test_the_emulators_pace() -> None:

@@ -12,6 +12,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from fabriclab.cli import documents
+from fabriclab.cli.documents import Done
 from fabriclab.cli.shell import named
 from fabriclab.guests import presence
 from fabriclab.guests.namespace import PLACES
@@ -32,13 +34,14 @@ def leave_note(work: Path, address: str) -> None:
         json.dump({"address": address}, file)
 
 
-def do(verb: str | None, keys: list[str], file: Path | None, wanted: int | None) -> int:
+def do(verb: str | None, keys: list[str], file: Path | None, wanted: int | None, *, as_json: bool = False) -> int:
+    """`as_json`: what there is, or one answer per line, as a document."""
     if verb is None and file is None:
-        print(listed())
+        print(json.dumps(documents.FORMS["verbs"].document(verbs=schema.verbs()), ensure_ascii=False) if as_json else listed())
         return 0
     try:
-        documents = _from_file(file) if file is not None else [document(verb or "", keys)]
-        for one in documents:  # what is wrong is wrong without a lab, too
+        wishes = _from_file(file) if file is not None else [document(verb or "", keys)]
+        for one in wishes:  # what is wrong is wrong without a lab, too
             steps.parse(table.Table(dict(one), "do"), 1)
         address = find(wanted)
     except Unreachable as problem:
@@ -47,12 +50,16 @@ def do(verb: str | None, keys: list[str], file: Path | None, wanted: int | None)
     except (ValueError, table.BadScenario) as problem:
         print(f"fabriclab: {problem}", file=sys.stderr)
         return 2
-    for one in documents:
+    for one in wishes:
         status, answer = _ask(address, one)
         if status != 200:
             print(f"fabriclab: {answer.get('error', answer)}", file=sys.stderr)
             return 2 if status == 400 else 1
-        print(said(answer), end="")
+        if as_json:
+            done = documents.FORMS["do"].document(Done(str(answer["done"]), answer.get("output")))
+            print(json.dumps(done, ensure_ascii=False))
+        else:
+            print(said(answer), end="")
     return 0
 
 

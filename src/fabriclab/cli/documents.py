@@ -3,10 +3,12 @@
 import json
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from fabriclab.cli.schemas import Form, schema
+from fabriclab.dashboard.picture import Boot, Channel, Reported
 from fabriclab.journal import lines
 from fabriclab.journal.entry import Entry
 from fabriclab.journal.lines import Line
@@ -22,7 +24,17 @@ from fabriclab.scenario.side_by_side import SideBySide
 
 STANDARD_OUTPUT = Path("-")
 OK = Annotated[bool, "what the exit status says: true with 0, false with 1"]
+VERBS = Annotated[dict[str, dict[str, Any]], "by name: about, and keys with name, kind, needed or default"]
 JOURNAL = Annotated[list[Line], "every exchange and event, without credentials"]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A step that was done. `output`: what a command printed, None where there was none."""
+
+    done: str
+    output: str | None
+
 
 RUN = Form(
     "`fabriclab run SCENARIO --json FILE`: the result, the timeline, what changed in the guest's files, and the whole journal.",
@@ -75,6 +87,56 @@ FORMS: dict[str, Form] = {
     "replay": Form(
         "`fabriclab replay JOURNAL --json FILE`: the events that are told, and the entries that were chosen.",
         more={"source": str, "events": list[TimelineEvent], "journal": JOURNAL},
+    ),
+    "up": Form(
+        "`fabriclab up --json FILE`: how to reach the lab, once its guest is up.",
+        more={
+            "lab": Annotated[int, "the process id, for --lab"],
+            "page": Annotated[str | None, "the address below which state, stream, entries, offers and do are"],
+            "scenario": str,
+        },
+    ),
+    "do": Form("`fabriclab do VERB … --json`: one line for each step. The page answers so to POST `do`.", (Done,)),
+    "verbs": Form("`fabriclab do --json`: what may be done to a running lab.", more={"verbs": VERBS}),
+    "offers": Form(
+        "`offers` of the page: what may be done, with what.",
+        more={
+            "verbs": VERBS,
+            "samples": Annotated[dict[str, str], "what each is for"],
+            "faults": Annotated[dict[str, dict[str, Any]], "the switches, each as a [[fault]] table"],
+            "effects": Annotated[dict[str, str], "each in words"],
+            "services": dict[str, str],
+            "contents": Annotated[list[str], "of disks"],
+        },
+    ),
+    "state": Form(
+        "`state` of the page: the lab as it is now.",
+        more={
+            "last": Annotated[int, "the newest entry of the journal"],
+            "health": Annotated[dict[str, Any] | None, "the newest report: state, substatus, text, since"],
+            "boots": int,
+            "paused": bool,
+            "statuses": int,
+            "starts": Annotated[list[Boot], "of the agent, with what came about since"],
+            "timeline": Annotated[list[dict[str, Any]], "events as in `run`, with the number of their entry"],
+            "channels": list[Channel],
+            "extensions": Annotated[list[Reported], "what the newest status blob says"],
+            "now": Annotated[float, "seconds since the journal's start"],
+            "scenario": str,
+            "about": str,
+            "agent": Annotated[dict[str, Any], "name, running, status"],
+            "guest": Annotated[dict[str, Any], "running, name, kind, disks"],
+            "vm": Annotated[dict[str, str], "id, name, container"],
+            "incarnation": int,
+            "etag": Annotated[str | int | None, "of vmSettings, where there is Fast Track"],
+            "on_hold": bool,
+            "certificates": list[str],
+            "wanted": Annotated[list[dict[str, Any]], "the wanted extensions, without protected settings"],
+            "sources": Annotated[dict[str, dict[str, Any]], "the packages of extensions, by their names"],
+            "faults": Annotated[list[dict[str, Any]], "the switches: name, on, struck"],
+            "other_faults": Annotated[list[dict[str, Any]], "text, table, struck"],
+            "connections": int,
+        },
     ),
     "journal": Form("A line of `journal.jsonl` (`run --keep`), and what `replay --entry NUMBER` prints.", (Line,)),
 }

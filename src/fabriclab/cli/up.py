@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
-from fabriclab.cli import control
+from fabriclab.cli import control, documents
 from fabriclab.cli.live import Live, terminal
 from fabriclab.guests.adapter import Adapter
 from fabriclab.journal.entry import Entry
@@ -23,15 +24,15 @@ from fabriclab.scenario.timeline import Timeline
 NO_AGENT = "none"
 
 
-def up(name: str, used: Adapter, *, starts_agent: bool, page: int | None = 0) -> int:
-    """`page`: the port of the page, 0 for any that is free, None for no page."""
+def up(name: str, used: Adapter, *, starts_agent: bool, page: int | None = 0, output: Path | None = None) -> int:
+    """`page`: the port of the page, 0 for any that is free, None for no page. `output`: a file for how to reach the lab."""
     scenario = until_the_end(document.find(name))
     if page and (reason := taken(page)) is not None:
         print(f"fabriclab: --page {page}: {reason}", file=sys.stderr)
         return 2
     if not starts_agent:
         scenario = replace(scenario, starts_agent=False)
-    console = terminal()
+    console = terminal(aside=output == documents.STANDARD_OUTPUT)
     journal = Journal()
     with Live(console) as live:
         live.wait_for("making the lab")
@@ -46,6 +47,9 @@ def up(name: str, used: Adapter, *, starts_agent: bool, page: int | None = 0) ->
         with opened(scenario, used, journal) as lab:
             runner = Runner(lab, live.wait_for)
             with _page(lab, runner, page) as address:
+                if output is not None:
+                    reached = documents.FORMS["up"].document(lab=os.getpid(), page=address, scenario=scenario.name)
+                    documents.write(output, reached)
                 for line in describe(scenario, lab, address):
                     console.print(line, soft_wrap=True)
                 try:

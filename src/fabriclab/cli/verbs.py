@@ -39,6 +39,7 @@ def parser() -> Parser:
     _choose_guest(up)
     up.add_argument("--page", type=int, default=0, metavar="PORT", help="of the page, on loopback (default: any that is free)")
     up.add_argument("--no-page", dest="page", action="store_const", const=None, help="serve no page, take no `fabriclab do`")
+    up.add_argument("--json", type=new_file, metavar="FILE", help="write how to reach it there, once the guest is up")
     up.set_defaults(do=_up, boots=True)
 
     do = verbs.add_parser(
@@ -50,6 +51,7 @@ def parser() -> Parser:
     do.add_argument("keys", nargs="*", metavar="KEY=VALUE", help="the step's keys; a value is JSON, else text")
     do.add_argument("--lab", type=int, metavar="PID", help="which lab, when several run")
     do.add_argument("--file", type=Path, metavar="FILE", help="a TOML file with [[step]] tables, done in their order")
+    do.add_argument("--json", action="store_true", help="the list, or the answer to each step, as JSON")
     do.set_defaults(do=_do)
 
     shell = verbs.add_parser("shell", help="a shell inside a running lab")
@@ -142,13 +144,13 @@ def _up(options: argparse.Namespace) -> int:
 
     without = options.agent == NO_AGENT
     used = _adapter(options, "ours" if without else options.agent)
-    return up(options.scenario, used, starts_agent=not without, page=options.page)
+    return up(options.scenario, used, starts_agent=not without, page=options.page, output=options.json)
 
 
 def _do(options: argparse.Namespace) -> int:
     from fabriclab.cli.control import do
 
-    return do(options.step, options.keys, options.file, options.lab)
+    return do(options.step, options.keys, options.file, options.lab, as_json=options.json)
 
 
 def _choose_guest(verb: Any) -> None:
