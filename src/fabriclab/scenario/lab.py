@@ -94,7 +94,8 @@ def opened(scenario: Scenario, adapter: Adapter, journal: Journal) -> Iterator[L
             files = scenario.medium.files(key, _thumbprints(fabric)) if not scenario.medium.delay else None
             guest = _boot(scenario, adapter, space, base, files)
             journal.add("guest", f"guest up: {_described(scenario, adapter, base)}", who=LAB)
-            for sentence in fidelity.told(adapter):
+            unheeded = [f"without effect in this guest: machine.{text}" for text in outside.unheeded(scenario.machine, adapter)]
+            for sentence in (*fidelity.told(adapter), *unheeded):
                 journal.add("guest", sentence, who=LAB)
             fabric.before_health = lambda: _read_pool(guest)
             lab = Lab(scenario, adapter, journal, fabric, guest, _service(guest, adapter, journal), key)

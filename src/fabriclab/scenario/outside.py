@@ -1,9 +1,10 @@
-"""What is left of a scenario for a guest that the lab cannot go into: what fabric and drives do, and what the fabric sees."""
+"""What of a scenario a guest cannot have; one that the lab cannot go into has what fabric and drives do and what the fabric sees."""
 
 from collections.abc import Iterable
 from dataclasses import replace
 
-from fabriclab.scenario.document import Scenario
+from fabriclab.guests.adapter import SANDBOX, VM, Adapter
+from fabriclab.scenario.document import MachinePart, Scenario
 from fabriclab.scenario.expected import Expectation, GoalState, Handler, Health, Login, Requests
 from fabriclab.scenario.step import DoAgent, Run, Step
 
@@ -28,6 +29,21 @@ def seen(scenario: Scenario) -> tuple[Scenario, tuple[str, ...]]:
     machine = replace(scenario.machine, files={})
     left = replace(scenario, machine=machine, configuration={}, steps=tuple(steps), expectations=tuple(expectations))
     return left, tuple(out)
+
+
+def unheeded(part: MachinePart, adapter: Adapter) -> tuple[str, ...]:
+    """A sentence for each key of [machine] that has no effect in the agent's kind of guest."""
+    kind, is_own = adapter.guest, adapter.image is not None
+    asks_itself = kind != SANDBOX and part.address == MachinePart.address
+    found = {
+        "system_disk: only a virtual machine has one": part.system_disk != MachinePart.system_disk and kind != VM,
+        "firmware: only a disk of your own is started by it": bool(part.firmware) and not is_own,
+        "routes: this guest has them by DHCP": part.routes != MachinePart.routes and asks_itself,
+        "disk.on: its kernel shows gen1-old as gen1": kind == VM and any(one.seat.at == "gen1-old" for one in part.disks),
+        "hostname: the disk has one of its own": part.hostname != MachinePart.hostname and is_own,
+        "packages: the disk has its own": bool(part.packages) and is_own,
+    }
+    return tuple(text for text, is_so in found.items() if is_so)
 
 
 def _names(steps: Iterable[Step], expectations: Iterable[Expectation]) -> set[str]:

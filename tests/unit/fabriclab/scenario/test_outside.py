@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from fabriclab.scenario import outside
+import pytest
+
+from fabriclab.guests.adapter import SANDBOX, SYSTEMD, VM, Adapter
+from fabriclab.scenario import document, outside, table
 from fabriclab.scenario.document import Scenario, load
 
 TEXT = """
@@ -73,3 +76,28 @@ def test_all_else_is_said_with_what_hangs_on_it(tmp_path: Path) -> None:
         "setting Logs.Verbose",
         "file /etc/motd",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "guest", "image", "said"),
+    [
+        ("[machine]", SANDBOX, None, []),
+        ('[machine]\nsystem_disk = "nvme"', SANDBOX, None, ["system_disk: only a virtual machine has one"]),
+        ('[machine]\nsystem_disk = "nvme"\nsecond_card = "10.78.0.4/24"', VM, None, []),
+        ('[machine]\nfirmware = "uefi"', VM, None, ["firmware: only a disk of your own is started by it"]),
+        ('[machine]\nfirmware = "uefi"', VM, Path("my.qcow2"), []),
+        ("[machine]\nroutes = []", SANDBOX, None, []),
+        ("[machine]\nroutes = []", SYSTEMD, None, ["routes: this guest has them by DHCP"]),
+        ('[machine]\nroutes = []\naddress = "10.77.0.9/24"', SYSTEMD, None, []),
+        ('[machine]\n[[machine.disk]]\non = "gen1-old"', VM, None, ["disk.on: its kernel shows gen1-old as gen1"]),
+        (
+            '[machine]\nhostname = "image"\npackages = ["x"]',
+            VM,
+            Path("my.qcow2"),
+            ["hostname: the disk has one of its own", "packages: the disk has its own"],
+        ),
+    ],
+)
+def test_a_key_that_has_no_effect_in_a_guest_is_named(text: str, guest: str, image: Path | None, said: list[str]) -> None:
+    part = document.parse(table.Table(table.tomllib.loads(text), "some.toml"), Path("some.toml")).machine
+    assert list(outside.unheeded(part, Adapter("any", Path("any.toml"), guest=guest, image=image))) == said
