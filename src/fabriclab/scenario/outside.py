@@ -1,4 +1,4 @@
-"""What of a scenario a guest cannot have; one that the lab cannot go into has what fabric and drives do and what the fabric sees."""
+"""What of a scenario a guest cannot have; and what is left of one when the lab cannot go in: what fabric and drives do and see."""
 
 from collections.abc import Iterable
 from dataclasses import replace
