@@ -1,4 +1,4 @@
-"""What of a scenario a guest cannot have, and what is left of one where the lab cannot go in: what drives do and fabric sees."""
+"""What of a scenario a guest cannot have, and what is left of one where the lab cannot go in: what fabric and drives do."""
 
 from collections.abc import Iterable
 from dataclasses import replace
