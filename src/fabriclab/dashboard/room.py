@@ -38,7 +38,7 @@ class Room:
         steps = (step.do for step in lab.scenario.steps if isinstance(step.do, Publish))
         self.control = Control(runner, {one.extension.name: one.source for step in steps for one in step.wanted})
         self.picture = Picture()
-        self.vitals = Vitals(lab, lambda: sum(self.picture.requests.values()))
+        self.vitals = Vitals(lab, lambda: sum(self.picture.requests.values()), lambda: self.picture.paused)
         self._lock = threading.Lock()
         self._taken = 0
         self._tree: dict[str, Change] = {}  # as it was looked at last

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fabriclab.dashboard.inside import Inside
+from fabriclab.guests.adapter import VM
 from fabriclab.scenario import footprint
+from fabriclab.scenario.footprint import Footprint
 from fabriclab.scenario.lab import Lab
 
 PERIOD = 1.0
@@ -21,7 +24,7 @@ MEBIBYTE = 1 << 20
 class Sample:
     """`memory`: MiB of PSS; `cpu`: percent of one processor since the sample before; `requests`: in the last minute.
 
-    None where no agent runs, or where it cannot be measured from outside (a virtual machine).
+    None where no agent runs, and on a disk of somebody's own. In a virtual machine both are the last that it has told.
     """
 
     since: float
@@ -31,9 +34,9 @@ class Sample:
 
 
 class Vitals(threading.Thread):
-    """Measures until `end`. `requests` gives how many exchanges there were so far."""
+    """Measures until `end`. `requests` gives how many exchanges there were so far, `stands_still` whether the guest does."""
 
-    def __init__(self, lab: Lab, requests: Callable[[], int]) -> None:
+    def __init__(self, lab: Lab, requests: Callable[[], int], stands_still: Callable[[], bool] = lambda: False) -> None:
         super().__init__(daemon=True, name="vitals")
         self._lab = lab
         self._requests = requests
@@ -41,6 +44,9 @@ class Vitals(threading.Thread):
         self._counts: deque[tuple[float, int]] = deque()
         self._before: tuple[float, float] | None = None
         self._samples: deque[Sample] = deque(maxlen=KEPT)
+        is_asked = lab.adapter.guest == VM and lab.guest.is_enterable
+        self._inside = Inside(lab, stands_still) if is_asked else None
+        self._percent: float | None = None
         self.cpu = 0.0
         """Seconds of processor time of the agent that runs now."""
 
@@ -53,12 +59,16 @@ class Vitals(threading.Thread):
 
     def end(self) -> None:
         self._end.set()
+        if self._inside is not None:
+            self._inside.end()
 
     def run(self) -> None:
+        if self._inside is not None:
+            self._inside.start()
         while not self._end.wait(PERIOD):
-            self._samples.append(self._take())
+            self._samples.append(self.take())
 
-    def _take(self) -> Sample:
+    def take(self) -> Sample:
         now = self._lab.journal.elapsed()
         self._counts.append((now, self._requests()))
         while self._counts[0][0] < now - WINDOW:
@@ -67,15 +77,25 @@ class Vitals(threading.Thread):
         return Sample(round(now, 2), memory, cpu, self._counts[-1][1] - self._counts[0][1])
 
     def _measure(self) -> tuple[float | None, float | None]:
-        number = self._lab.service.number
-        try:
-            found = footprint.take(self._lab.guest.process, number) if number is not None else None
-        except (OSError, AttributeError):
-            found = None
-        if found is None or not found.processes:
-            self._before = None
+        found = self._found()
+        if found is None or not found[1].processes:
+            self._before = self._percent = None
             return None, None
-        moment, before = time.monotonic(), self._before
-        self._before, self.cpu = (moment, found.cpu), found.cpu
-        spent = None if before is None else max(found.cpu - before[1], 0.0) / (moment - before[0])
-        return round(found.pss / MEBIBYTE, 2), None if spent is None else round(100 * spent, 2)
+        moment, cost = found
+        if self._before is None or moment > self._before[0]:
+            before, self._before, self.cpu = self._before, (moment, cost.cpu), cost.cpu
+            spent = None if before is None else max(cost.cpu - before[1], 0.0) / (moment - before[0])
+            self._percent = None if spent is None else round(100 * spent, 2)
+        return round(cost.pss / MEBIBYTE, 2), self._percent
+
+    def _found(self) -> tuple[float, Footprint] | None:
+        """The moment and what was measured then."""
+        number = self._lab.service.number
+        if number is None:
+            return None
+        if self._inside is not None:
+            return self._inside.latest
+        try:
+            return time.monotonic(), footprint.take(self._lab.guest.process, number)
+        except (OSError, AttributeError):
+            return None

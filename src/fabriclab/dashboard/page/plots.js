@@ -40,7 +40,7 @@ export function plot(samples) {
     if (!plots[name]) continue;
     const nothing = values.every((one) => one == null);
     plots[name].root.classList.toggle("nothing", nothing);
-    const said = values.at(-1) ?? (document.body.dataset.guest === "vm" ? "not seen from outside a virtual machine" : "no agent runs");
+    const said = values.at(-1) ?? (document.body.dataset.guest === "vm" ? "not told by the virtual machine" : "no agent runs");
     plots[name].root.querySelector(".u-title").textContent = `${titles[name]}: ${said}`;
   }
 }
