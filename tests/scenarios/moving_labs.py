@@ -161,11 +161,13 @@ def says(name: str, sequence: int, instance: str | None = None, version: str | N
     return Handler(name, status="Ready", extension="success", sequence=sequence, instance=instance, version=version)
 
 
-def await_all(lab: Lab, after: int, *wanted: Handler) -> Entry:
-    """One status that says all of it."""
+def await_all(lab: Lab, after: int, *wanted: Handler, by: str = "") -> Entry:
+    """One status that says all of it; `by`: how the version of the agent begins that says so."""
 
     def fits(entry: Entry) -> bool:
-        return all(hearing.hear(one, [entry]).held is True for one in wanted)
+        writers = [blob["aggregateStatus"]["guestAgentStatus"]["version"] for _, blob in hearing.blobs([entry])]
+        said = all(hearing.hear(one, [entry]).held is True for one in wanted)
+        return said and all(writer.startswith(by) for writer in writers)
 
     return labs.await_entry(lab, fits, f"a status with {wanted}", after, patience=90)
 

@@ -148,27 +148,22 @@ def assert_kept(lab: Lab, before: dict[str, str]) -> None:
     assert labs.settled(lambda: kept(lab), lambda found: found == before) == before
 
 
-def moved(lab: Lab, package: str) -> int:
-    """Installs it, and holds what must be as before; the journal's number from before."""
-    before = kept(lab)
+def test_ours_takes_over_where_debians_was(lab: Lab) -> None:
+    before, seen = kept(lab), lab.journal.last
     ran = {name: commands(lab, name) for name in ENABLES}
     marker = do(lab, f"stat -c '%i %Y' {STATE}/provisioned /etc/ssh/ssh_host_*_key")
-    seen = lab.journal.last
-    install(lab, package)
+    install(lab, OURS)
     assert show(lab, "ActiveState", "UnitFileState") == ["active", "enabled"] and unit_is_current(lab)
-    await_all(lab, seen, *BOTH)
+    await_all(lab, seen, *BOTH, by="3.")
     await_commands(lab, {name: ran[name] + ENABLES[name] for name in ENABLES})
+    await_ours(lab)
     assert_kept(lab, before)
     assert do(lab, f"stat -c '%i %Y' {STATE}/provisioned /etc/ssh/ssh_host_*_key") == marker
     assert health(lab, seen) == []
-    return seen
+    assert [said for _, said in reported(lab, seen) if said != WELL] == [], "a status says less than the one before"
 
 
-def test_ours_takes_over_where_debians_was(lab: Lab) -> None:
-    seen = moved(lab, OURS)
-    await_ours(lab)
-    told = reported(lab, seen)
-    assert told and all(who.startswith("3.") and said == WELL for who, said in told), told
+def test_settings_that_somebody_has_made_stay(lab: Lab) -> None:
     assert version(lab).startswith("ii 3.")
     assert "Provisioning.Agent=waagent" in do(lab, "cat /etc/waagent.conf")
     assert "has to be told after a rotation" in do(lab, "cat /etc/logrotate.d/waagent.logrotate")
@@ -211,13 +206,12 @@ def test_debians_takes_over_where_ours_was(lab: Lab) -> None:
     before = kept(lab)
     ran, seen = [commands(lab, name) for name in ("Lab.Good", "Lab.New")], lab.journal.last
     install(lab, DEBIANS)
-    await_all(lab, seen, says("Lab.Good", 4, version="1.1.0"), says("Lab.New", 0))
+    await_all(lab, seen, says("Lab.Good", 4, version="1.1.0"), says("Lab.New", 0), by="2.")
     await_debians(lab)
     assert version(lab).startswith("ii 2.") and unit_is_current(lab)
     await_commands(lab, {"Lab.Good": [*ran[0], "enable 4 1.1.0"], "Lab.New": [*ran[1], "enable 0 1.0.0"]})
     assert_kept(lab, before)
     assert health(lab, seen) == []
-    assert all(who.startswith("2.") for who, _ in reported(lab, seen)[-1:])
     assert tried(lab, "test -e /usr/lib/python3/dist-packages/waagent/cli").status != 0
 
 

@@ -112,7 +112,7 @@ POINTS = (
     Point("half of the modules are in place", "rename", f"{MODULES}/waagent/fabric/wireserver.py", "iHR", AGAIN, long=True),
     Point("the unit is ours, the program Debian's", "rename", "/usr/sbin/waagent", "iHR", AGAIN),
     Point("all of ours is there and all of Debian's too", "unlink", f"{MODULES}/azurelinuxagent/agent.py", "iHR", AGAIN),
-    Point("unpacked, and about to be configured", "rename", "/etc/logrotate.d/waagent.logrotate", "iU ", CONFIGURE),
+    Point("unpacked, and about to be configured", "rename", "/etc/logrotate.d/waagent.logrotate", "iU ", CONFIGURE, long=True),
 )
 
 
