@@ -84,7 +84,7 @@ def _compile(build: Build, source: Source, cpu: str, tools: Path) -> None:
     words["ZIG_GLOBAL_CACHE_DIR"] = words["ZIG_LOCAL_CACHE_DIR"] = str(build.folder / "tools/cache")
     log = tree.parent / "build.log"
     script = f'set -eu; cd "{tree}"; . "{HERE / (source.name + ".sh")}"'
-    _run(["nice", "bash", "-c", script], {"SOURCE_DATE_EPOCH": str(EPOCH), "LC_ALL": "C", **words}, log)
+    _run(["bash", "-c", script], {"SOURCE_DATE_EPOCH": str(EPOCH), "LC_ALL": "C", **words}, log)
     (tree / ".done").touch()
 
 

@@ -1,7 +1,7 @@
-"""Lays the portable archive into a guest of the lab, and takes the root's Python away: `guest.py LAYER` (adapter.toml).
+"""Lays the portable archive into a guest of the lab, takes the root's Python away: `guest.py LAYER [FILE...]` (adapter.toml).
 
-The layer is what unpacking the archive and `waagent -register-service` would give. Odd: files of the root are taken away by
-overlayfs's own sign for that, a character device with number 0; so it needs root, and the root stays whole for other guests.
+The layer is what unpacking the archive and `waagent -register-service` would give; each FILE of the root goes too. Odd:
+that is done by overlayfs's own sign for it, a character device with number 0, which needs root; the root itself stays whole.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main() -> int:
         return 1
     subprocess.run(["tar", "-xf", str(archive), "-C", str(layer)], check=True, timeout=100)
     lay.write(files.data(python=PYTHON), layer)
-    for name in TAKEN:
+    for name in (*TAKEN, *sys.argv[2:]):
         (layer / name).parent.mkdir(parents=True, exist_ok=True)
         os.mknod(layer / name, stat.S_IFCHR, 0)
     return 0

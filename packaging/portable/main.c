@@ -3,7 +3,8 @@
  *
  * It finds its own folder, looks for modules there and nowhere else, and reads nothing of the caller's environment. Called as
  * `waagent` it runs the agent; by any other name it takes Python's arguments, because the service and the agent itself say
- * `python -u /usr/sbin/waagent -daemon`. Odd: the folder of its own `openssl` is the last on PATH, for roots that have none.
+ * `python -u /usr/sbin/waagent -daemon`. Odd: the agent is told by an option `-X waagent_tools=` where its own `openssl` is, for
+ * roots that have none. It stays out of the environment, which extensions inherit.
  */
 #include <Python.h>
 #include <limits.h>
@@ -37,28 +38,11 @@ static const char *below(const char *name)
     return path;
 }
 
-static void extend_path(void)
-{
-    const char *given = getenv("PATH");
-    const char *last = below("libexec");
-    char *path;
-
-    if (given == NULL || *given == '\0')
-        given = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    if (strstr(given, last) != NULL)
-        return;
-    path = malloc(strlen(given) + strlen(last) + 2);
-    if (path == NULL)
-        return;
-    sprintf(path, "%s:%s", given, last);
-    setenv("PATH", path, 1);
-    free(path);
-}
-
 static PyStatus configure(PyConfig *config, int argc, char **argv, int agent)
 {
     PyStatus status;
-    const wchar_t *library;
+    const wchar_t *library, *tools;
+    char option[PATH_MAX + 64];
     wchar_t **places[] = {&config->home, &config->prefix, &config->exec_prefix, &config->base_prefix,
                           &config->base_exec_prefix};
     size_t i;
@@ -86,6 +70,13 @@ static PyStatus configure(PyConfig *config, int argc, char **argv, int agent)
     status = PyWideStringList_Append(&config->module_search_paths, library);
     if (PyStatus_Exception(status))
         return status;
+    snprintf(option, sizeof(option), "waagent_tools=%s", below("libexec"));
+    tools = Py_DecodeLocale(option, NULL);
+    if (tools == NULL)
+        return PyStatus_NoMemory();
+    status = PyWideStringList_Append(&config->xoptions, tools);
+    if (PyStatus_Exception(status))
+        return status;
     if (agent) {
         char *program = strdup(below("libexec/waagent"));
 
@@ -111,7 +102,6 @@ int main(int argc, char **argv)
         fputs("waagent: cannot find its own folder: /proc is not mounted\n", stderr);
         return 1;
     }
-    extend_path();
     PyPreConfig_InitIsolatedConfig(&before);
     before.utf8_mode = 1;
     status = Py_PreInitialize(&before);

@@ -11,6 +11,7 @@ import select
 import selectors
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +21,8 @@ from waagent.model.failure import CommandFailure
 from waagent.model.secret import Secret
 from waagent.system.port import Child, Completed
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_TOOLS = sys._xoptions.get("waagent_tools")  # what a portable build brings, for systems that lack it
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" + (f":{_TOOLS}" if _TOOLS else "")
 ENVIRONMENT = {"PATH": PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
 OUTPUT_LIMIT = 16 * 1024 * 1024
 """Bytes kept of each output of a command that is run to its end."""
