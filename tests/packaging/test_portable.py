@@ -256,3 +256,16 @@ def test_the_image_is_laid_as_systemd_sysext_wants_it(cpu: str, load: Callable[[
     assert "C /etc/waagent.conf" in (tree / "usr/lib/tmpfiles.d/waagent.conf").read_text()
     done = run(cpu, tree / "usr/lib/waagent/bin/python", tree / "usr/sbin/waagent", "-version")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.long
+def test_archive_and_image_have_the_files_that_their_lists_say(cpu: str, load: Callable[[str], ModuleType]) -> None:
+    listing = load("listing")
+    suffixes = {"x86_64": "-x86-64.raw", "aarch64": "-arm64.raw"}
+    found = [
+        path for path in listing.versions.artifacts(PROJECT / "dist") if path.name.endswith((f"{cpu}.tar.xz", suffixes[cpu]))
+    ]
+    assert len(found) == 2
+    for path in found:
+        kept = PROJECT / "tests/golden/packages" / listing.golden(path)
+        assert listing.lines(path) == kept.read_text().splitlines(), "run: make places"
