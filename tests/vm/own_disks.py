@@ -22,7 +22,6 @@ IDENTITY = str(uuid.uuid5(uuid.NAMESPACE_DNS, "own-disk.lab"))
 MODULES = "part_msdos part_gpt ext2 search search_fs_uuid configfile normal linux serial terminal"
 MENU = """serial --unit=0 --speed=115200
 terminal_output serial
-echo "own GRUB"
 set timeout=0
 menuentry Debian {{
   linux /boot/{kernel} root=UUID={identity} ro console=ttyS0 net.ifnames=0 mitigations=off
