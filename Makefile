@@ -49,7 +49,7 @@ setup-vm: setup ## install what virtual machines need besides (QEMU, as root)
 	@bash packaging/setup-debian.sh vm
 
 test-vm: VM := tests/vm
-test-vm: setup-vm ## the tests in virtual machines: a real kernel, real disks, real boots; half an hour (VM=tests/vm/test_acceptance.py: one)
+test-vm: setup-vm ## the tests in virtual machines: a real kernel, real disks, real boots; most of an hour (VM=tests/vm/test_acceptance.py: one)
 	@$(call tried,-m vm $(VM),-m vm $(VM))
 
 check: setup ## ruff, mypy --strict, the layer rules, and where packages lay their files
