@@ -151,16 +151,21 @@ def test_every_component_is_in_the_bill_of_materials_and_has_its_licence_inside(
 
 
 @pytest.mark.long
-def test_it_runs_from_any_folder_with_an_empty_environment(cpu: str, unpacked: Path) -> None:
+def test_it_runs_from_any_folder_with_an_empty_environment(cpu: str, unpacked: Path, tmp_path: Path) -> None:
     # QEMU's own /proc/self/exe is that of the program that it runs
     done = run(cpu, unpacked / "bin/python", unpacked / "libexec/waagent", "-version")
     assert done.returncode == 0, done.stderr
     assert "Python: 3.13." in done.stdout
+    (tmp_path / "waagent.conf").write_text("Provisioning.Agent=disabled\n")
     done = run(
-        cpu, unpacked / "bin/python", unpacked / "libexec/waagent", "-show-configuration", "-configuration-path:/dev/null"
+        cpu,
+        unpacked / "bin/python",
+        unpacked / "libexec/waagent",
+        "-show-configuration",
+        f"-configuration-path:{tmp_path}/waagent.conf",
     )
     assert done.returncode == 0, done.stderr
-    assert "Provisioning.Agent = auto" in done.stdout
+    assert "Provisioning.Agent = disabled" in done.stdout
 
 
 @pytest.mark.long
