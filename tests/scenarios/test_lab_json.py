@@ -78,6 +78,7 @@ def test_the_lists_and_the_lint() -> None:
         assert (checked("ext-lint", done.stdout)["ok"], done.returncode) == (ok, 0 if ok else 1)
 
 
+@pytest.mark.slow
 def test_a_handlers_life(tmp_path: Path) -> None:
     """One that does not begin: the shortest."""
     output, settings = tmp_path / "report.json", tmp_path / "settings.json"

@@ -3,6 +3,7 @@
 import argparse
 import re
 from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -37,6 +38,20 @@ class Parser(argparse.ArgumentParser):
 
     def _options(self) -> Iterator[str]:
         return (name for action in self._actions for name in action.option_strings)
+
+
+class Version(argparse.Action):
+    """`--version`: looked up only when it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        try:
+            found = metadata.version("waagent")
+        except metadata.PackageNotFoundError:
+            found = "of a source tree that is not installed"
+        parser.exit(0, f"fabriclab {found}\n")
 
 
 def new_file(text: str) -> Path:

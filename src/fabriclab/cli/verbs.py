@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fabriclab.cli import ext_options
-from fabriclab.cli.arguments import Parser, least, new_file
+from fabriclab.cli.arguments import Parser, Version, least, new_file
 from fabriclab.guests.adapter import Adapter, BadAdapter
 from fabriclab.scenario.table import BadScenario
 from fabriclab.world.spelling import none_of
@@ -18,6 +18,7 @@ from fabriclab.world.spelling import none_of
 def parser() -> Parser:
     top = Parser(prog="fabriclab", description="An Azure fabric on one machine, and guests to boot on it.")
     top.set_defaults(boots=False)
+    top.add_argument("--version", action=Version, help="the version of the package that the lab is part of")
     verbs = top.add_subparsers(metavar="VERB", required=True)
 
     run = verbs.add_parser("run", help="run a scenario and tell whether what it expects held")
