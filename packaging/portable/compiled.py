@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,8 @@ RECIPES = {
     "openssl": ("openssl.sh", "patches/openssl-authorities.patch"),
     "python": ("python.sh", "main.c", "ctypes.c"),
 }
+REMARK = re.compile(rb"(?m)^ *#(?!!).*\n")
+"""A line of a recipe that changes nothing of what it makes."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Build:
         rows = {source.name: source for source in sources.table()}
         found = hashlib.sha256(repr((rows[component], sources.settings()["compiler"], EPOCH)).encode())
         for name in (*RECIPES[component], "tools.sh"):
-            found.update((HERE / name).read_bytes())
+            content = (HERE / name).read_bytes()
+            found.update(REMARK.sub(b"", content) if name.endswith(".sh") else content)
         if component == "python":
             found.update(self.crypt.read_bytes())
             found.update((self.key("openssl", cpu) + self.key("zlib", cpu)).encode())

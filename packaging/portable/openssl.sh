@@ -1,4 +1,4 @@
-# OpenSSL: the libraries as archives for the interpreter, and the program `openssl` for roots without one. Sourced by component.sh.
+# OpenSSL: the libraries as archives for the interpreter, and the program `openssl` for roots without one. Sourced by compiled.py.
 #
 # The old algorithms of the fabric's PFX (3DES, RC2) are in the legacy provider, which `no-module` makes part of the program. Left
 # out is what neither a TLS client nor CMS, PKCS#12 and X.509 need. Odd: OpenSSL writes CFLAGS into the program, so that all flags

@@ -1,4 +1,4 @@
-# CPython, all its C modules in one archive, and `portable`: that archive with main.c in the place of CPython's own. Sourced by component.sh.
+# CPython, all its C modules in one archive, and `portable`: that archive with main.c in the place of CPython's own. Sourced by compiled.py.
 #
 # $stage has zlib and OpenSSL; $crypt the source of crypt_r; $host is empty or the build for this machine's CPU, whose interpreter
 # another CPU's build needs. `python` is made for that alone. Odd: musl gives a thread 128 KiB of stack, too little for Python.
