@@ -116,6 +116,7 @@ def _answer_options(kind: int, world: World, gateway: str) -> bytes:
         (6, _address(WIRE_SERVER)),  # DNS stays where it is
         (51, struct.pack("!I", 0xFFFFFFFF)),
         (249, routes),
+        (121, routes),  # by which newer cloud-init knows the platform's own interface, asked for or not
     )
     return b"".join(bytes([code, len(data)]) + data for code, data in options) + b"\xff"
 
