@@ -196,12 +196,22 @@ def _publish(world: World, extensions: tuple[Extension, ...], channel: Channel) 
     latest = max(world.metadata.ticks, fast.metadata.ticks if fast is not None else 0)
     sequence = max(world.metadata.sequence, fast.metadata.sequence if fast is not None else 0) + 1
     metadata = _metadata(sequence, latest + MINUTE)
+    extensions = tuple(_with_earlier_versions(world, item) for item in extensions)
     if fast is not None:
         source = "FastTrack" if channel == "fast-track" else "Fabric"
         fast = replace(fast, etag=fast.etag + 1, source=source, metadata=metadata, extensions=extensions)
         if channel == "fast-track":
             return replace(world, fast_track=fast)
     return replace(world, incarnation=world.incarnation + 1, metadata=metadata, extensions=extensions, fast_track=fast)
+
+
+def _with_earlier_versions(world: World, extension: Extension) -> Extension:
+    """A manifest goes on listing what it listed: a guest may still have to fetch the version before."""
+    before = next((item for item in world.published if item.manifest_blob == extension.manifest_blob), None)
+    if before is None or extension.packages or before.listed == extension.listed:
+        return extension
+    earlier = (package for package in before.listed if package.version != extension.version)
+    return replace(extension, packages=(*earlier, *extension.listed))
 
 
 def _metadata(sequence: int, ticks: int) -> GoalStateMetadata:

@@ -6,7 +6,7 @@ import pytest
 
 from fabriclab.world import events
 from fabriclab.world.apply import BadEvent, apply, apply_all
-from fabriclab.world.extension import Extension, Settings
+from fabriclab.world.extension import Extension, Package, Settings
 from fabriclab.world.switches import Certificates, UnknownSwitch, VmSettings
 from fabriclab.world.values import FastTrack, JitUser, TenantCertificate, World
 
@@ -52,6 +52,19 @@ def test_an_extension_is_put_in_place_of_the_one_of_its_name_whatever_its_case()
     other = Extension("Contoso.Lab.Other", "2.0.0")
     world = apply_all(World(), (events.PutExtension(GOOD), events.PutExtension(other), events.PutExtension(newer)))
     assert world.extensions == (newer, other)
+
+
+def test_a_new_version_is_listed_beside_those_that_were_published_before() -> None:
+    old, new, newest = (Extension("Lab.Good", version) for version in ("1.0.0", "1.1.0", "2.0.0"))
+    later = apply_all(World(), tuple(events.PutExtension(item) for item in (old, new, newest)))
+    [wanted] = later.extensions
+    assert [package.version for package in wanted.listed] == ["1.0.0", "1.1.0", "2.0.0"]
+
+
+def test_a_manifest_that_is_given_in_full_lists_no_more_than_that() -> None:
+    only = Extension("Lab.Good", "2.0.0", packages=(Package("2.0.0"),))
+    later = apply_all(World(), (events.PutExtension(Extension("Lab.Good", "1.0.0")), events.PutExtension(only)))
+    assert later.extensions == (only,)
 
 
 def test_changed_settings_get_the_next_sequence_number() -> None:
