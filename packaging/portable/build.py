@@ -85,7 +85,8 @@ def _library(build: Build, wheels: Path) -> Path:
     module = next((inputs / "crypt").glob("*/src/crypt_r.py"))
     (inputs / "crypt-r").mkdir()
     shutil.copy(module, inputs / "crypt-r")
-    command = [build.interpreter, "-I", HERE / "library.py", library, inputs / "agent", wheels, inputs / "crypt-r"]
+    # not -I, which would not hear of the seed: with it the order of sets is always the same
+    command = [build.interpreter, "-P", "-s", HERE / "library.py", library, inputs / "agent", wheels, inputs / "crypt-r"]
     done = subprocess.run(
         [str(word) for word in command], capture_output=True, text=True, timeout=600, check=False, env={"PYTHONHASHSEED": "0"}
     )

@@ -230,9 +230,10 @@ def test_authorities_are_found_where_each_system_has_them(
     openssl = tmp_path / "opt/waagent/libexec/openssl"
     trusted, key = tmp_path / place.lstrip("/"), tmp_path / "key.pem"
     trusted.parent.mkdir(parents=True)
-    made = run(
-        cpu, openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=lab", "-keyout", key, "-out", trusted
-    )
+    request = "[req]\nprompt=no\ndistinguished_name=n\nx509_extensions=x\n[n]\nCN=lab\n[x]\nbasicConstraints=CA:TRUE\n"
+    (tmp_path / "request").write_text(request)
+    words = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-config", tmp_path / "request")
+    made = run(cpu, openssl, *words, "-keyout", key, "-out", trusted)
     assert made.returncode == 0, made.stderr
     program = "import ssl; context = ssl.create_default_context(); print(len(context.get_ca_certs()))"
     done = run(cpu, "/usr/sbin/chroot", tmp_path, "/opt/waagent/bin/python", "-c", program)
