@@ -23,7 +23,9 @@ def parser() -> Parser:
 
     run = verbs.add_parser("run", help="run a scenario and tell whether what it expects held")
     run.add_argument("scenario", help="a name from `fabriclab scenarios`, or a TOML file")
-    run.add_argument("--agent", default="ours", help="ours, debian, a directory or an adapter's TOML file (default: ours)")
+    run.add_argument(
+        "--agent", default="ours", help="ours, debian, cloud-init, a directory or an adapter's TOML file (default: ours)"
+    )
     _choose_guest(run)
     run.add_argument("--json", type=new_file, metavar="FILE", help="write the result, the timeline and the journal there")
     run.add_argument("--keep", action="store_true", help="keep what the guest wrote and the journal, and say where")
