@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from fabriclab.guests import adapter, assemble, cgroups
+from fabriclab.guests import adapter, assemble, cgroups, dvd
 from fabriclab.guests.adapter import Adapter
+from fabriclab.guests.login import make_key_pair
 from fabriclab.guests.process import Completed
 from fabriclab.guests.root import RootUnavailable
+from fabriclab.guests.sandbox import Disk
 from fabriclab.guests.systemd import SystemdGuest
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario.lab import Lab, opened
@@ -152,6 +154,22 @@ def show(lab: Lab, *properties: str, unit: str = UNIT) -> list[str]:
     lines = do(lab, f"systemctl show --property={','.join(properties)} -- {shlex.quote(unit)}").splitlines()
     values = dict(line.split("=", 1) for line in lines)
     return [values[name] for name in properties]
+
+
+def first_boot_of_image(lab: Lab, directory: Path, unit: str = UNIT) -> None:
+    """The machine that is made of the image boots with a disc: its agent provisions it, and serves goal states."""
+    guest, seen = machine(lab), lab.journal.last
+    guest.on_end = lambda again: None  # else the lab makes a disc of the scenario's own, which has none
+    medium = labs.scenario_of(directory, OVF).medium
+    disc = dvd.make(medium.files(make_key_pair(), lambda name: "") or {})
+    guest.insert(Disk("sr0", "provisioning.iso", read_only=True), disc)
+    do(lab, "systemctl reboot --no-block")
+    guest.await_boots(2)
+    labs.await_ready(lab, seen)
+    labs.settled(lambda: show(lab, "StatusText", unit=unit), lambda text: text == ["serving goal states"])
+    state = show(lab, "ActiveState", "StatusText", "NRestarts", unit=unit)
+    assert state == ["active", "serving goal states", "0"]
+    assert do(lab, "hostname; id -un kofi") == "web-1\nkofi\n"
 
 
 def calls(lab: Lab) -> list[str]:

@@ -13,11 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from fabriclab.guests import adapter, assemble, dvd
+from fabriclab.guests import adapter, assemble
 from fabriclab.guests.adapter import Adapter
-from fabriclab.guests.login import make_key_pair
 from fabriclab.guests.root import RootUnavailable
-from fabriclab.guests.sandbox import Disk
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario.lab import Lab, opened
 from fabriclab.scenario.runner import Runner
@@ -101,18 +99,7 @@ def test_unpacked_and_registered_its_own_interpreter_is_what_the_service_runs(la
 
 
 def test_at_the_next_boot_it_starts_and_provisions(lab: Lab, tmp_path: Path) -> None:
-    guest, seen = machine(lab), lab.journal.last
-    guest.on_end = lambda again: None
-    medium = labs.scenario_of(tmp_path, OVF).medium
-    guest.insert(
-        Disk("sr0", "provisioning.iso", read_only=True), dvd.make(medium.files(make_key_pair(), lambda name: "") or {})
-    )
-    do(lab, "systemctl reboot --no-block")
-    guest.await_boots(2)
-    labs.await_ready(lab, seen)
-    labs.settled(lambda: show(lab, "StatusText"), lambda text: text == ["serving goal states"])
-    assert show(lab, "ActiveState", "StatusText", "NRestarts") == ["active", "serving goal states", "0"]
-    assert do(lab, "hostname; id -un kofi") == "web-1\nkofi\n"
+    systemd_labs.first_boot_of_image(lab, tmp_path)
 
 
 def test_taken_back_nothing_starts_it_any_more(lab: Lab) -> None:

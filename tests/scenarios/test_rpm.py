@@ -13,16 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from fabriclab.guests import assemble, dvd, systemd
+from fabriclab.guests import assemble, systemd
 from fabriclab.guests.adapter import SYSTEMD, Adapter
-from fabriclab.guests.login import make_key_pair
 from fabriclab.guests.root import RootUnavailable
-from fabriclab.guests.sandbox import Disk
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario.lab import Lab, opened
 from fabriclab.scenario.runner import Runner
 from scenarios import labs, rpm_packages, systemd_labs
-from scenarios.systemd_labs import IMAGE, OVF, do, machine
+from scenarios.systemd_labs import IMAGE, do, machine
 
 pytestmark = [
     *systemd_labs.on_systemd,
@@ -145,18 +143,7 @@ def test_its_modules_are_compiled_by_the_interpreter_of_the_service(lab: Lab) ->
 
 
 def test_at_the_next_boot_it_starts_and_provisions(lab: Lab, tmp_path: Path) -> None:
-    guest, seen = machine(lab), lab.journal.last
-    guest.on_end = lambda again: None  # the machine that is made of the image gets a disc
-    medium = labs.scenario_of(tmp_path, OVF).medium
-    guest.insert(
-        Disk("sr0", "provisioning.iso", read_only=True), dvd.make(medium.files(make_key_pair(), lambda name: "") or {})
-    )
-    do(lab, "systemctl reboot --no-block")
-    guest.await_boots(2)
-    labs.await_ready(lab, seen)
-    labs.settled(lambda: show(lab, "StatusText"), lambda text: text == ["serving goal states"])
-    assert show(lab, "ActiveState", "StatusText", "NRestarts") == ["active", "serving goal states", "0"]
-    assert do(lab, "hostname; id -un kofi") == "web-1\nkofi\n"
+    systemd_labs.first_boot_of_image(lab, tmp_path, UNIT)
     (command,) = do(lab, f"tr '\\0' ' ' </proc/{show(lab, 'MainPID')[0]}/cmdline").splitlines()
     assert command.split() == [PYTHON, "-u", "/usr/sbin/waagent", "-daemon"]
 

@@ -12,18 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from fabriclab.guests import assemble, dvd
+from fabriclab.guests import assemble
 from fabriclab.guests.adapter import Adapter
-from fabriclab.guests.login import make_key_pair
 from fabriclab.guests.root import RootUnavailable
-from fabriclab.guests.sandbox import Disk
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario import inspection
 from fabriclab.scenario.expected import Tree
 from fabriclab.scenario.lab import Lab, opened
 from fabriclab.scenario.runner import Runner
 from scenarios import labs, systemd_labs
-from scenarios.systemd_labs import IMAGE, OVF, UNIT, do, machine, show
+from scenarios.systemd_labs import IMAGE, UNIT, do, machine, show
 
 pytestmark = [
     *systemd_labs.on_systemd,
@@ -90,19 +88,8 @@ def test_installed_it_is_enabled_and_does_nothing_yet(lab: Lab, packages: Packag
 
 
 def test_at_the_next_boot_it_starts_and_provisions(lab: Lab, tmp_path: Path) -> None:
-    guest, seen = machine(lab), lab.journal.last
-    guest.on_end = lambda again: None  # the machine that is made of the image gets a disc
-    medium = labs.scenario_of(tmp_path, OVF).medium
-    guest.insert(
-        Disk("sr0", "provisioning.iso", read_only=True), dvd.make(medium.files(make_key_pair(), lambda name: "") or {})
-    )
-    do(lab, "systemctl reboot --no-block")
-    guest.await_boots(2)
-    labs.await_ready(lab, seen)
-    labs.settled(lambda: show(lab, "StatusText"), lambda text: text == ["serving goal states"])
-    assert show(lab, "ActiveState", "StatusText", "NRestarts") == ["active", "serving goal states", "0"]
-    assert do(lab, "hostname; id -un kofi") == "web-1\nkofi\n"
-    assert guest.await_boot() == "running"
+    systemd_labs.first_boot_of_image(lab, tmp_path)
+    assert machine(lab).await_boot() == "running"
     assert show(lab, "NeedDaemonReload") == ["no"]  # also after the agent has had its share of the CPU set
 
 

@@ -5,16 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from fabriclab.guests import assemble, dvd
-from fabriclab.guests.login import make_key_pair
+from fabriclab.guests import assemble
 from fabriclab.guests.root import RootUnavailable
-from fabriclab.guests.sandbox import Disk
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario.lab import Lab, opened
 from fabriclab.scenario.runner import Runner
 from scenarios import labs, source_labs, systemd_labs
 from scenarios.source_labs import PROGRAM, differences, tree
-from scenarios.systemd_labs import IMAGE, OVF, do, machine, show
+from scenarios.systemd_labs import IMAGE, do, machine, show
 
 pytestmark = [*systemd_labs.on_systemd, pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("systemd-source")]
 
@@ -71,17 +69,7 @@ def test_the_unit_is_one_that_systemd_understands(lab: Lab, before: dict[str, st
 
 
 def test_at_the_next_boot_it_starts_and_provisions(lab: Lab, before: dict[str, str], tmp_path: Path) -> None:
-    guest, seen = machine(lab), lab.journal.last
-    guest.on_end = lambda again: None
-    medium = labs.scenario_of(tmp_path, OVF).medium
-    guest.insert(
-        Disk("sr0", "provisioning.iso", read_only=True), dvd.make(medium.files(make_key_pair(), lambda name: "") or {})
-    )
-    do(lab, "systemctl reboot --no-block")
-    guest.await_boots(2)
-    labs.await_ready(lab, seen)
-    labs.settled(lambda: show(lab, "StatusText"), lambda text: text == ["serving goal states"])
-    assert do(lab, "hostname; id -un kofi") == "web-1\nkofi\n"
+    systemd_labs.first_boot_of_image(lab, tmp_path)
 
 
 def test_registered_again_an_agent_that_runs_is_started_anew(lab: Lab, before: dict[str, str]) -> None:
