@@ -21,10 +21,12 @@ setup: .venv/.ready ## install what the lab and the tests need (Debian packages 
 lab: setup ## run the main job: first boot of a sandbox guest on the embedded fabric
 	@$(BIN)/fabriclab run first-boot
 
-# A guest's seconds are real ones: what fails beside other guests is tried once more by itself, and has to pass there.
+# A guest's seconds are real ones: what fails beside other guests is tried once more by itself, and has to pass there. Whole
+# files are: the tests of some tell the story of one guest.
+FAILED = import json; print(*sorted({name.split("::")[0] for name in json.load(open(".pytest_cache/v/cache/lastfailed"))}))
 define tried
 $(BIN)/python -m pytest -q $(1) || { echo "once more, by itself: what failed beside others" >&2; \
-	$(BIN)/python -m pytest -q --last-failed --last-failed-no-failures=none $(2); }
+	$(BIN)/python -m pytest -q $(2) $$($(BIN)/python -c '$(FAILED)'); }
 endef
 
 # Where a test runs is said by its mark alone: CONTRIBUTING.md, "A slow test".
@@ -43,14 +45,14 @@ test-slow: setup ## the slow and the long tests, two hours: both agents side by 
 test-page: setup ## the page of a lab in a real browser (installs chromium as root, and playwright); pictures go to build/page
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; }
 	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[page]'
-	@$(call tried,-m page tests/page,-m page tests/page)
+	@$(call tried,-m page tests/page,-m page)
 
 setup-vm: setup ## install what virtual machines need besides (QEMU, as root)
 	@bash packaging/setup-debian.sh vm
 
 test-vm: VM := tests/vm
 test-vm: setup-vm ## the tests in virtual machines: a real kernel, real disks, real boots; most of an hour (VM=tests/vm/test_acceptance.py: one)
-	@$(call tried,-m vm $(VM),-m vm $(VM))
+	@$(call tried,-m vm $(VM),-m vm)
 
 check: setup ## ruff, mypy --strict, the layer rules, and where packages lay their files
 	@$(BIN)/ruff check src tests packaging fuzz setup.py
@@ -88,7 +90,7 @@ portable: setup ## build dist/waagent-<version>-linux-<cpu>.tar.xz with an inter
 	@$(BIN)/python packaging/portable/measure.py
 
 test-portable: portable ## the tests of those, also in guests without Python
-	@$(call tried,-m "not vm" tests/packaging/test_portable.py tests/scenarios/test_portable.py,-m "not vm" tests/packaging/test_portable.py tests/scenarios/test_portable.py)
+	@$(call tried,-m "not vm" tests/packaging/test_portable.py tests/scenarios/test_portable.py,-m "not vm")
 
 selinux: ## build dist/waagent.pp, the SELinux policy module (installs the compiler of policies as root)
 	@bash packaging/selinux/build.sh

@@ -154,7 +154,8 @@ def await_commands(lab: Lab, wanted: Mapping[str, list[str]]) -> None:
     def ran() -> Mapping[str, list[str]]:
         return {name: commands(lab, name) for name in wanted}
 
-    assert labs.settled(ran, lambda found: found == wanted, labs.PATIENCE) == wanted
+    found = labs.settled(ran, lambda found: found == wanted, labs.PATIENCE)
+    assert found == wanted, f"{found} instead of {wanted}"
 
 
 def says(name: str, sequence: int, instance: str | None = None, version: str | None = None) -> Handler:
