@@ -195,8 +195,11 @@ def test_ours_goes_on_with_the_next_goal_state(lab: Lab) -> None:
 
 def test_ours_starts_again_at_the_next_boot(lab: Lab) -> None:
     before, seen = sums(lab, f"{IDENTITY} {CERTIFICATES}"), lab.journal.last
+    ran = [commands(lab, name) for name in ("Lab.Good", "Lab.New")]
     lab.reboot(True)
     await_all(lab, seen, says("Lab.Good", 4, version="1.1.0"), says("Lab.New", 0))
+    # what an extension said before the boot is told before it has run again
+    await_commands(lab, {"Lab.Good": [*ran[0], "enable 4 1.1.0"], "Lab.New": [*ran[1], "enable 0 1.0.0"]})
     await_ours(lab)
     assert sums(lab, f"{IDENTITY} {CERTIFICATES}") == before
     assert health(lab, seen) == []
