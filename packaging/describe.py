@@ -20,8 +20,6 @@ from collections.abc import Iterator
 from email.parser import Parser
 from pathlib import Path
 
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -47,15 +45,11 @@ def main() -> int:
             if not arguments.check:
                 describe(artifact, versions.current())
             verify(artifact)
-            print(beside(artifact))
+            print(sbom.beside(artifact))
     except sbom.Unsound as problem:
         print(f"describe.py: {problem}", file=sys.stderr)
         return 1
     return 0
-
-
-def beside(artifact: Path) -> Path:
-    return artifact.with_name(f"{artifact.name}.cdx.json")
 
 
 def describe(artifact: Path, version: str) -> None:
@@ -66,20 +60,16 @@ def describe(artifact: Path, version: str) -> None:
         parts = [*python(artifact)]
     else:
         return
-    beside(artifact).write_text(sbom.document(artifact, "waagent", version, parts), encoding="utf-8")
-    plain = artifact.with_name(f"{artifact.name}.licences.txt")
-    plain.write_text(sbom.licences(artifact.name, version, parts), encoding="utf-8")
+    sbom.write(artifact, version, parts)
 
 
 def verify(artifact: Path) -> None:
     """Errors: ``sbom.Unsound`` for a document that is missing, that the schema refuses, or that is another artifact's."""
-    path = beside(artifact)
-    if not path.is_file() or not artifact.with_name(f"{artifact.name}.licences.txt").is_file():
+    path = sbom.beside(artifact)
+    if not path.is_file() or not sbom.plain_beside(path).is_file():
         raise sbom.Unsound(f"{artifact.name} has no {path.name} and licences.txt beside it; what builds it has to write them")
     text = path.read_text(encoding="utf-8")
-    problem = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
-    if problem is not None:
-        raise sbom.Unsound(f"{path.name} is not CycloneDX 1.6: {problem}")
+    sbom.demand_valid(text, path.name)
     hashes = {row["content"] for row in json.loads(text)["metadata"]["component"].get("hashes", [])}
     if hashlib.sha256(artifact.read_bytes()).hexdigest() not in hashes:
         raise sbom.Unsound(f"{path.name} describes another {artifact.name} than the one beside it")

@@ -25,9 +25,12 @@ import listing
 
 PROJECT = Path(__file__).resolve().parents[1]
 SCRIPTS = {
-    name: f"packaging/{place}" for name, place in (("deb", "deb/build.sh"), ("rpm", "rpm/build.sh"), ("wheel", "wheel.sh"))
+    "deb": "packaging/deb/build.sh",
+    "rpm": "packaging/rpm/build.sh",
+    "wheel": "packaging/wheel.sh",
+    "selinux": "packaging/selinux/build.sh",
+    "portable": "packaging/portable/build.sh",
 }
-SCRIPTS |= {"selinux": "packaging/selinux/build.sh", "portable": "packaging/portable/build.sh"}
 USUAL = ("deb", "wheel", "rpm", "selinux")
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 

@@ -64,14 +64,28 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         listed = [part for path in arguments.components for part in parts(path)]
-        text = document(arguments.artifact, arguments.name, arguments.version, listed)
+        write(arguments.artifact, arguments.version, listed, arguments.name, arguments.output)
     except Unsound as problem:
         print(f"sbom.py: {problem}", file=sys.stderr)
         return 1
-    arguments.output.write_text(text, encoding="utf-8")
-    plain = arguments.output.with_name(arguments.output.name.removesuffix(".cdx.json") + ".licences.txt")
-    plain.write_text(licences(arguments.artifact.name, arguments.version, listed), encoding="utf-8")
     return 0
+
+
+def beside(artifact: Path) -> Path:
+    """Where its document is looked for."""
+    return artifact.with_name(f"{artifact.name}.cdx.json")
+
+
+def plain_beside(path: Path) -> Path:
+    """The list for people, beside a document."""
+    return path.with_name(f"{path.name.removesuffix('.cdx.json')}.licences.txt")
+
+
+def write(artifact: Path, version: str, listed: Sequence[Part], name: str = "waagent", place: Path | None = None) -> None:
+    """Both documents, beside the artifact or at ``place``. Errors as of ``document``."""
+    place = place or beside(artifact)
+    place.write_text(document(artifact, name, version, listed), encoding="utf-8")
+    plain_beside(place).write_text(licences(artifact.name, version, listed), encoding="utf-8")
 
 
 def parts(path: Path) -> list[Part]:
@@ -98,10 +112,15 @@ def document(artifact: Path, name: str, version: str, listed: Sequence[Part]) ->
     bom.register_dependency(subject, components)
     bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, repr((artifact.name, name, version, digest, sorted(map(repr, listed)))))
     text = _sorted(JsonV1Dot6(bom).output_as_string())
+    demand_valid(text, f"the document of {artifact.name}")
+    return text
+
+
+def demand_valid(text: str, called: str) -> None:
+    """Errors: ``Unsound`` for what the schema refuses."""
     found = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
     if found is not None:
-        raise Unsound(f"the document of {artifact.name} is not CycloneDX 1.6: {found}")
-    return text
+        raise Unsound(f"{called} is not CycloneDX 1.6: {found}")
 
 
 def licences(artifact: str, version: str, listed: Sequence[Part]) -> str:

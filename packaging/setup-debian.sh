@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The Debian packages that the lab and the tests use; with the argument `vm`, those of
-# the lab's virtual machines; with `deb` or `rpm`, those that build and look through the agent's own package.
+# The Debian packages that the lab and the tests use; with the argument `vm`, those of the lab's virtual machines; with `deb`,
+# `rpm`, `portable` or `selinux`, those that build and look through a package; with `scripts`, those that read init scripts.
 # Installs only what is missing, starts no service.
 set -euo pipefail
 

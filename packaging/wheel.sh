@@ -3,8 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# the time of the last commit, so that two builds of one state are the same; outside of a clone the time of the build
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
+. packaging/epoch.sh
 version=$(.venv/bin/python packaging/versions.py python)
 mkdir -p build dist
 # the builder's own version is written into the wheel: pyproject.toml pins it, and the build takes no other

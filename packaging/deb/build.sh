@@ -5,8 +5,7 @@ cd "$(dirname "$0")/../.."
 bash packaging/setup-debian.sh deb
 
 version=$(python3 packaging/versions.py debian)
-# the time of the last commit, so that two builds of one state are the same; outside of a clone the time of the build
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
+. packaging/epoch.sh
 tree=build/deb/waagent-$version
 log=build/deb/build.log
 

@@ -18,6 +18,7 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
 import compiled
 import content
+import sbom
 import vendor
 import versions
 from compiled import CPUS, Build
@@ -38,7 +39,7 @@ def main() -> int:
     try:
         for path in make(arguments.build.resolve(), arguments.dist.resolve()):
             print(path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path)
-    except (Unbuildable, vendor.Unvendored, versions.Misspelt) as problem:
+    except (Unbuildable, sbom.Unsound, vendor.Unvendored, versions.Misspelt) as problem:
         print(f"portable: {problem}", file=sys.stderr)
         return 1
     return 0
@@ -62,7 +63,7 @@ def make(folder: Path, dist: Path) -> list[Path]:
         image = dist / f"waagent-{version}-{content.SYSEXT_CPUS[cpu]}.raw"
         content.image(tree, cpu, folder / "trees" / f"{cpu}-sysext", image)
         for artifact in (archive, image):
-            _describe(artifact, version, tree / content.COMPONENTS)
+            sbom.write(artifact, version, sbom.parts(tree / content.COMPONENTS))
             made.append(artifact)
     return made
 
@@ -93,14 +94,6 @@ def _library(build: Build, wheels: Path) -> Path:
     if done.returncode != 0:
         raise Unbuildable(f"the modules could not be compiled:\n{done.stderr[-2000:]}")
     return library
-
-
-def _describe(artifact: Path, version: str, components: Path) -> None:
-    words = [sys.executable, HERE.parent / "sbom.py", artifact, "--version", version, "--components", components]
-    words += ["-o", artifact.with_name(f"{artifact.name}.cdx.json")]
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=300, check=False)
-    if done.returncode != 0:
-        raise Unbuildable(f"{artifact.name} could not be described: {done.stderr[-1000:]}")
 
 
 if __name__ == "__main__":

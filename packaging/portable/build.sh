@@ -4,6 +4,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bash packaging/setup-debian.sh portable
-# the time of the last commit, so that two builds of one state are the same; outside of a clone the time of the build
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
+. packaging/epoch.sh
 exec .venv/bin/python packaging/portable/build.py "$@"

@@ -19,10 +19,15 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "src"))
+
 import sources
 from compiled import Build
 
-PROJECT = Path(__file__).resolve().parents[2]
+from waagent.config.render import sample
+from waagent.guest.families.networkd import COREOS
+from waagent.install import templates, unit, values
+
 COMPONENTS = "share/components.json"
 LIBRARY = "lib/python3.13"
 SYSEXT = "usr/lib/waagent"
@@ -93,13 +98,6 @@ def image(tree: Path, cpu: str, place: Path, target: Path) -> None:
 
 
 def _of_the_image(cpu: str) -> Iterator[tuple[str, str]]:
-    sys.path.insert(0, str(PROJECT / "src"))
-    try:
-        from waagent.config.render import sample
-        from waagent.guest.families.networkd import COREOS
-        from waagent.install import templates, unit, values
-    finally:
-        sys.path.pop(0)
     python = f"/{SYSEXT}/bin/python"
     # any system whose architecture is the same: nothing in the image needs a library of the system
     yield "usr/lib/extension-release.d/extension-release.waagent", f"ID=_any\nARCHITECTURE={SYSEXT_CPUS[cpu]}\n"
@@ -113,11 +111,6 @@ def _of_the_image(cpu: str) -> Iterator[tuple[str, str]]:
 
 
 def _program(python: str) -> str:
-    sys.path.insert(0, str(PROJECT / "src"))
-    try:
-        from waagent.install import templates
-    finally:
-        sys.path.pop(0)
     return templates.script("bin/waagent", python, {"libraries": ""})
 
 

@@ -16,37 +16,16 @@ from pathlib import Path
 
 STANDARD = Path(os.__file__).parent
 ALWAYS = (
-    *(
-        "encodings.ascii",
-        "encodings.utf_8",
-        "encodings.utf_8_sig",
-        "encodings.latin_1",
-        "encodings.utf_16",
-        "encodings.utf_16_le",
-    ),
-    *("encodings.utf_16_be", "encodings.utf_32", "encodings.cp437", "encodings.cp1252", "encodings.idna", "encodings.punycode"),
-    *("encodings.unicode_escape", "encodings.raw_unicode_escape", "runpy", "_strptime", "stringprep", "zipfile.__main__"),
-)
+    "encodings.ascii", "encodings.utf_8", "encodings.utf_8_sig", "encodings.latin_1", "encodings.utf_16", "encodings.utf_16_le",
+    "encodings.utf_16_be", "encodings.utf_32", "encodings.cp437", "encodings.cp1252", "encodings.idna", "encodings.punycode",
+    "encodings.unicode_escape", "encodings.raw_unicode_escape", "runpy", "_strptime", "stringprep", "zipfile.__main__",
+)  # fmt: skip
 """What is imported by name at run time."""
-CUT = frozenset(
-    (
-        *(
-            "_pydatetime",
-            "_pydecimal",
-            "_pyio",
-            "_py_abc",
-            "asyncio",
-            "code",
-            "codeop",
-            "concurrent",
-            "ctypes",
-            "curses",
-            "dbm",
-        ),
-        *("doctest", "ensurepip", "idlelib", "multiprocessing", "nt", "optparse", "pdb", "pstats", "pydoc", "sqlite3", "test"),
-        *("tkinter", "turtle", "unittest", "webbrowser", "xmlrpc"),
-    )
-)
+CUT = {
+    "_pydatetime", "_pydecimal", "_pyio", "_py_abc", "asyncio", "code", "codeop", "concurrent", "ctypes", "curses", "dbm",
+    "doctest", "ensurepip", "idlelib", "multiprocessing", "nt", "optparse", "pdb", "pstats", "pydoc", "sqlite3", "test",
+    "tkinter", "turtle", "unittest", "webbrowser", "xmlrpc",
+}  # fmt: skip
 """Never reached by the agent; `ctypes` is built into the interpreter."""
 
 

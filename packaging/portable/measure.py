@@ -81,7 +81,7 @@ def table(measured: Sequence[Figures]) -> list[str]:
 def _plain(dist: Path, tree: Path, runs: int) -> Figures:
     """The agent of the deb; its interpreter and libraries are the system's and not counted."""
     tree.mkdir()
-    shutil.copytree(lay.compiled(PROJECT / ".lab/laid"), tree, symlinks=True, dirs_exist_ok=True)
+    shutil.copytree(lay.compiled(lay.CACHE), tree, symlinks=True, dirs_exist_ok=True)
     deb = next(iter(sorted(dist.glob(f"waagent_{versions.spelt(versions.current(), 'debian')}_all.deb"))), None)
     modules = str(tree / "usr/lib/python3/dist-packages")
     start = [lay.INTERPRETER, str(tree / "usr/sbin/waagent"), "-version"]

@@ -176,9 +176,7 @@ def published(path: Path, output: Path, version: str, libraries: list[sbom.Part]
     bundles = "bundled(" in queried(place, "--provides") or path.name.endswith(".src.rpm")
     needed = () if path.name.endswith(".src.rpm") else needs(place)
     parts = [*(libraries if bundles else ()), *needed]
-    place.with_name(f"{place.name}.cdx.json").write_text(sbom.document(place, "waagent", version, parts), encoding="utf-8")
-    plain = place.with_name(f"{place.name}.licences.txt")
-    plain.write_text(sbom.licences(place.name, version, parts), encoding="utf-8")
+    sbom.write(place, version, parts)
     return place
 
 

@@ -16,8 +16,8 @@ if ! make -C build/selinux -f /usr/share/selinux/devel/Makefile NAME=mcs TYPE=mc
 fi
 mv build/selinux/waagent.pp dist/
 if [ -x .venv/bin/python ]; then # what describes artifacts is a library of the release
-  export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
-  version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/waagent/__init__.py)
+  . packaging/epoch.sh
+  version=$(.venv/bin/python packaging/versions.py)
   .venv/bin/python packaging/sbom.py dist/waagent.pp --version "$version" -o dist/waagent.pp.cdx.json
 fi
 echo "dist/waagent.pp"

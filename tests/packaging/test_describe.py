@@ -90,7 +90,7 @@ def test_a_document_that_is_missing_or_of_other_bytes_is_told(describe: ModuleTy
         describe.verify(path)
     describe.describe(path, "3.0.0.0")
     describe.verify(path)
-    document = describe.beside(path)
+    document = describe.sbom.beside(path)
     assert json.loads(document.read_text())["metadata"]["component"]["version"] == "3.0.0.0"
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(Exception, match="describes another"):
@@ -100,8 +100,8 @@ def test_a_document_that_is_missing_or_of_other_bytes_is_told(describe: ModuleTy
 def test_a_document_that_the_schema_refuses_is_told(describe: ModuleType, tmp_path: Path) -> None:
     path = wheel(tmp_path)
     describe.describe(path, "3.0.0.0")
-    document = json.loads(describe.beside(path).read_text())
+    document = json.loads(describe.sbom.beside(path).read_text())
     document["metadata"]["component"]["type"] = "agent"
-    describe.beside(path).write_text(json.dumps(document))
+    describe.sbom.beside(path).write_text(json.dumps(document))
     with pytest.raises(Exception, match=r"not CycloneDX 1\.6"):
         describe.verify(path)

@@ -7,7 +7,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fabriclab.world.spelling import meant
+from fabriclab.given.spelling import meant
+
+STANDARD_OUTPUT = Path("-")  # as the name of a file
 
 _CHOICE = re.compile(r"(?P<where>.*)invalid choice: '(?P<given>.*)' \(choose from (?P<known>.*)\)")
 

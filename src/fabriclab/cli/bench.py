@@ -20,7 +20,7 @@ from fabriclab.scenario.measure import Conditions, MeasureFailed, Run
 def bench(agents: str, runs: int, conditions: Conditions, output: Path | None) -> int:
     """0 when every run came to its end, whether or not the aims are met: those are told."""
     used = measure.same_root(chosen(agents))
-    console = terminal(aside=output == documents.STANDARD_OUTPUT)
+    console = terminal(output)
     console.print(f"the root of all: {_root(used[0])}", soft_wrap=True, highlight=False)
     done: list[Run] = []
     with Live(console) as live:

@@ -20,7 +20,7 @@ def compare(first: Adapter, second: Adapter, name: str, output: Path | None) -> 
     first, second = measure.same_root((first, second)) if SYSTEMD not in (first.guest, second.guest) else (first, second)
     wanted = document.find(name)
     document.demand_expectations(wanted)
-    console = terminal(aside=output == documents.STANDARD_OUTPUT)
+    console = terminal(output)
     results, journals = [], []
     with Live(console) as live:
         for used in (first, second):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from fabriclab.cli.arguments import STANDARD_OUTPUT
 from fabriclab.cli.schemas import Form, schema
 from fabriclab.dashboard.picture import Boot, Channel, Reported
 from fabriclab.journal import lines
@@ -22,7 +23,6 @@ from fabriclab.scenario.outcome import Result, TimelineEvent
 from fabriclab.scenario.pace import Crowd, Speed
 from fabriclab.scenario.side_by_side import SideBySide
 
-STANDARD_OUTPUT = Path("-")
 OK = Annotated[bool, "what the exit status says: true with 0, false with 1"]
 VERBS = Annotated[dict[str, dict[str, Any]], "by name: about, and keys with name, kind, needed or default"]
 JOURNAL = Annotated[list[Line], "every exchange and event, without credentials"]
@@ -96,7 +96,7 @@ FORMS: dict[str, Form] = {
             "scenario": str,
         },
     ),
-    "do": Form("`fabriclab do VERB … --json`: one line for each step. The page answers so to POST `do`.", (Done,)),
+    "do": Form("`fabriclab do VERB … --json`: one line for each step.", (Done,)),
     "verbs": Form("`fabriclab do --json`: what may be done to a running lab.", more={"verbs": VERBS}),
     "offers": Form(
         "`offers` of the page: what may be done, with what.",

@@ -14,6 +14,7 @@ from fabriclab.cli import documents
 from fabriclab.cli.live import Live, terminal
 from fabriclab.faults import parse as faults
 from fabriclab.faults.rule import Rule
+from fabriclab.given.spelling import meant
 from fabriclab.guests import adapter
 from fabriclab.journal.journal import Journal
 from fabriclab.judge import handler as handlers
@@ -25,7 +26,6 @@ from fabriclab.judge.rule import HELD, VIOLATED, Finding
 from fabriclab.judge.wishes import Wishes
 from fabriclab.samples import package
 from fabriclab.scenario import inspection, table
-from fabriclab.world.spelling import meant
 
 DETAILS = 12  # lines per violated rule
 SHORT = 90  # characters of evidence in the table
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     except (handlers.BadHandler, settings.BadSettings, faults.BadFault, table.BadScenario) as problem:
         raise BadWish(str(problem)) from problem
     used = adapter.find(options.agent)
-    console = terminal(aside=options.json == documents.STANDARD_OUTPUT)
+    console = terminal(options.json)
     console.print(f"[bold]{wishes.handler.name} {wishes.handler.version}[/bold] from {options.handler}, agent {used.name}")
     journal = Journal()
     with Live(console) as live:
@@ -107,8 +107,7 @@ def tell(console: Console, stage: Stage) -> None:
         for one in stage.commands
     )
     bad = bool(stage.problem) or any(one.status != 0 for one in stage.commands)
-    words = {one.rpartition(": ")[2].partition(",")[0] for one in stage.reported}
-    bad, odd = bad or bool(words & BAD_NEWS), bool(words & NO_END)
+    bad, odd = bad or not BAD_NEWS.isdisjoint(stage.words), not NO_END.isdisjoint(stage.words)
     said = f" → {', '.join(stage.reported)}" if stage.reported else ""
     why = f"  {stage.problem}" if stage.problem else ""
     mark = ("✗ ", "red") if bad else ("! ", "yellow") if odd else ("✓ ", "green")
@@ -172,7 +171,7 @@ def lint_package(options: argparse.Namespace) -> int:
         findings = lint.lint(options.handler)
     except handlers.BadHandler as problem:
         raise BadWish(str(problem)) from problem
-    console = terminal(aside=options.json == documents.STANDARD_OUTPUT)
+    console = terminal(options.json)
     tell_findings(console, findings)
     bad = sum(one.outcome == VIOLATED for one in findings)
     console.print(

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fabriclab.cli.arguments import new_file
+from fabriclab.cli.arguments import STANDARD_OUTPUT, new_file
 
 ABOUT = """\
 For authors of VM extensions. A handler is judged in a guest on an emulated Azure fabric, by an agent that does not know
@@ -62,7 +62,7 @@ def add(verbs: Any) -> None:
     listed = _verb(words, "samples", "list the sample handlers, or write one to begin from", "Handlers that come with the lab.")
     listed.add_argument("name", nargs="?", metavar="SAMPLE", help="write this one into a directory")
     listed.add_argument("--write", type=Path, metavar="DIR", help="where to (default: the sample's name)")
-    listed.add_argument("--json", type=new_file, nargs="?", const=Path("-"), metavar="FILE", help="the list as JSON")
+    listed.add_argument("--json", type=new_file, nargs="?", const=STANDARD_OUTPUT, metavar="FILE", help="the list as JSON")
     listed.set_defaults(do=_samples)
 
 

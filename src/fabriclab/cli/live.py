@@ -6,21 +6,24 @@ event, so that a log stays readable.
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from fabriclab.cli.arguments import STANDARD_OUTPUT
 from fabriclab.scenario.outcome import Result, TimelineEvent
 
 WIDTH = 140
 COLOURS = {"lab": "dim", "fabric": "cyan", "guest": "magenta", "agent": "yellow"}
 
 
-def terminal(*, aside: bool = False) -> Console:
-    """Standard output; `aside`: standard error, where a document goes to standard output. Where it is no terminal its width is
-    nobody's, and lines need not be folded at 80."""
+def terminal(document: Path | None = None) -> Console:
+    """Standard output, or standard error where that is the place of a document. Where it is no terminal its width is nobody's,
+    and lines need not be folded at 80."""
+    aside = document == STANDARD_OUTPUT
     stream = sys.stderr if aside else sys.stdout
     return Console(highlight=False, stderr=aside, width=None if stream.isatty() else WIDTH)
 

@@ -14,13 +14,10 @@ HELD, NOT_HELD, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 def main(arguments: list[str] | None = None) -> int:
     """Whatever is loaded is loaded inside: Ctrl-C ends with one line at any time."""
-    given = sys.argv[1:] if arguments is None else arguments
     try:
-        return _do(given)
+        return _do(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
-        if sys.stderr.isatty():
-            print(file=sys.stderr)  # the terminal has written ^C
-        return refuse("interrupted; the guest and its fabric are gone" if _has_lab(given) else "interrupted", INTERRUPTED)
+        return _interrupted("interrupted")
 
 
 def _do(arguments: list[str]) -> int:
@@ -39,14 +36,18 @@ def _do(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader went away; nothing is left to say to it
         return NOT_HELD
+    except KeyboardInterrupt:
+        return _interrupted("interrupted; the guest and its fabric are gone" if options.boots else "interrupted")
     except (BadAdapter, BadScenario) as problem:
         return refuse(str(problem), WRONG)
     except (NamespaceUnavailable, RootUnavailable) as problem:
         return refuse(str(problem), NOT_HELD)
 
 
-def _has_lab(given: list[str]) -> bool:
-    return given[:1] in (["run"], ["up"], ["compare"], ["bench"]) or given[:2] == ["ext", "run"]
+def _interrupted(said: str) -> int:
+    if sys.stderr.isatty():
+        print(file=sys.stderr)  # the terminal has written ^C
+    return refuse(said, INTERRUPTED)
 
 
 def refuse(text: str, status: int) -> int:

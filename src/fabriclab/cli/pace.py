@@ -16,7 +16,7 @@ AIM = 2000  # polls per second of a processor
 
 def pace(polls: int, agents: int, period: float, seconds: float, output: Path | None) -> int:
     """0 when every poll was answered well."""
-    console = terminal(aside=output == documents.STANDARD_OUTPUT)
+    console = terminal(output)
     try:
         with Live(console) as live:
             live.wait_for(f"{polls} polls")

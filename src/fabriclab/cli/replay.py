@@ -80,7 +80,7 @@ def replay(
     entries = recorded.entries
     if number is not None:
         return _whole(entries, number, path)
-    console = terminal(aside=output == documents.STANDARD_OUTPUT)
+    console = terminal(output)
     told = list(_chosen(entries, choice))
     _tell(console, told, choice, _on_enter if steps else _pace(speed))
     for verdict in recorded.verdicts:

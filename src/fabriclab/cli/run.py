@@ -43,7 +43,7 @@ def run(
     guests = count or wanted.count
     if keep and guests > 1:
         raise BadScenario(f"{scenario}: --keep: only a run of one guest is kept, and these are {guests}")
-    console = terminal(aside=output == documents.STANDARD_OUTPUT)
+    console = terminal(output)
     if tables:
         console.print(Text(f"seed {seed}:{storms.text(tables)}"), soft_wrap=True)
     if wanted.about:

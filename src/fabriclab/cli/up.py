@@ -32,7 +32,7 @@ def up(name: str, used: Adapter, *, starts_agent: bool, page: int | None = 0, ou
         return 2
     if not starts_agent:
         scenario = replace(scenario, starts_agent=False)
-    console = terminal(aside=output == documents.STANDARD_OUTPUT)
+    console = terminal(output)
     journal = Journal()
     with Live(console) as live:
         live.wait_for("making the lab")

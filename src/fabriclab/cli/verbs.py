@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fabriclab.cli import ext_options
-from fabriclab.cli.arguments import Parser, Version, least, new_file
+from fabriclab.cli.arguments import STANDARD_OUTPUT, Parser, Version, least, new_file
+from fabriclab.given.spelling import none_of
 from fabriclab.guests.adapter import Adapter, BadAdapter
 from fabriclab.scenario.table import BadScenario
-from fabriclab.world.spelling import none_of
 
 
 def parser() -> Parser:
@@ -122,7 +122,7 @@ def parser() -> Parser:
     ext_options.add(verbs)
 
     scenarios = verbs.add_parser("scenarios", help="list the scenarios that come with the lab")
-    scenarios.add_argument("--json", type=new_file, nargs="?", const=Path("-"), metavar="FILE", help="the list as JSON")
+    scenarios.add_argument("--json", type=new_file, nargs="?", const=STANDARD_OUTPUT, metavar="FILE", help="the list as JSON")
     scenarios.set_defaults(do=_scenarios)
 
     schema = verbs.add_parser("schema", help="the JSON Schema of what a command writes; without a name: which there are")

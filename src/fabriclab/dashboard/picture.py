@@ -90,9 +90,9 @@ class Picture:
             self.lines.append({**asdict(event), "text": redact.text(event.text), "number": entry.number})
         if entry.exchange is not None:
             self._exchange(entry)
-        if entry.summary in doing.STANDS_STILL:
-            self.paused = doing.STANDS_STILL[entry.summary]
-        if entry.kind == service.STARTED:
+        if entry.kind == doing.PAUSE:
+            self.paused = not entry.facts["over"]
+        elif entry.kind == service.STARTED:
             self.boots += 1
             first = Milestone("agent started", round(entry.since, 4))
             self.starts.append(Boot(self.boots, redact.text(entry.summary), [first]))

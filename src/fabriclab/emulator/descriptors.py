@@ -8,6 +8,6 @@ def allow(number: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft >= number or soft == resource.RLIM_INFINITY:
         return
-    if hard not in (resource.RLIM_INFINITY,) and hard < number:
+    if hard != resource.RLIM_INFINITY and hard < number:
         raise ValueError(f"{number} open files are needed, and this machine allows {hard} (ulimit -Hn)")
     resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))

@@ -25,7 +25,7 @@ from fabriclab.faults.effects import (
     WrongLength,
 )
 from fabriclab.faults.rule import Rule
-from fabriclab.world.spelling import meant, none_of
+from fabriclab.given.spelling import meant, none_of
 
 SERVICES = ("wireserver", "hostplugin", "imds", "blob", "dhcp", "dns")
 _DATAGRAM_EFFECTS = ("delay", "drop", "garbage")

@@ -23,17 +23,15 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from importlib import import_module, resources
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fabriclab.world.spelling import meant
-
-tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+from fabriclab.given import toml
+from fabriclab.given.spelling import meant
 
 CONFIGURATION = "/etc/waagent.conf"
 UNIT = "walinuxagent.service"
-LONGEST = 1 << 20  # bytes of an adapter's file
 SANDBOX, SYSTEMD, VM = "sandbox", "systemd", "vm"
 
 
@@ -91,15 +89,9 @@ def names() -> tuple[str, ...]:
 
 def load(path: Path) -> Adapter:
     try:
-        with path.open("rb") as file:
-            document = tomllib.loads(file.read(LONGEST).decode())
-    except OSError as problem:
-        raise BadAdapter(f"{path}: {problem.strerror}") from problem
-    except ValueError as problem:
-        raise BadAdapter(f"{path}: {problem}") from problem
-    except RecursionError as problem:
-        raise BadAdapter(f"{path}: lists or tables in each other, too deep to be read") from problem
-    return parse(document, path)
+        return parse(toml.read(path), path)
+    except toml.Unreadable as problem:
+        raise BadAdapter(str(problem)) from problem
 
 
 def parse(document: dict[str, Any], path: Path) -> Adapter:

@@ -270,10 +270,7 @@ class Sandbox:
         return [*layers, [f"{place}/bus", "sys/bus"], [f"{place}/block", "sys/block"]]
 
     def _put_in(self, disk: Disk) -> None:
-        number = self.namespace.attach_disk(
-            f"{self._name}/disks/{disk.image}", disk.read_only, scan_partitions=not disk.read_only
-        )
-        self._hot[disk.name] = number
+        number = self._hot[disk.name] = self._loop(disk)
         made = self.run(["mknod", "-m", "0660", f"/dev/{disk.name}", "b", str(LOOP_MAJOR), str(number)])
         if not made.ok:
             raise control.ControlError(f"{disk.name} could not be inserted: {made.errors.strip()}")
@@ -281,11 +278,13 @@ class Sandbox:
             self._running().channel.ask("disk", name=disk.name, minor=number, there=True)
 
     def _attach(self, disk: Disk) -> int:
-        number = self.namespace.attach_disk(
-            f"{self._name}/disks/{disk.image}", disk.read_only, scan_partitions=not disk.read_only
-        )
-        self._loops[disk.name] = number
+        number = self._loops[disk.name] = self._loop(disk)
         return number
+
+    def _loop(self, disk: Disk) -> int:
+        """The number of a loop device with what is on the disk."""
+        image = f"{self._name}/disks/{disk.image}"
+        return self.namespace.attach_disk(image, disk.read_only, scan_partitions=not disk.read_only)
 
     def _unpack(self, disk: Disk) -> list[str]:
         """[device, directory as the namespaces see it] of a medium for a guest that can have no drive."""

@@ -72,7 +72,8 @@ class Stage:
     """One step of the life. `problem`: why it did not come to its end, empty when it did.
 
     `expected`: commands that it should have brought about. `reported`: what the status blob said at last, per instance,
-    `message` the handler's own. `linked`: directories of the handler that had become links.
+    `words` the status of each in a word, `message` the handler's own. `linked`: directories of the handler that had become
+    links.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Stage:
     commands: tuple[Command, ...] = ()
     problem: str = ""
     reported: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     message: str = ""
     files: tuple[StatusFile, ...] = ()
     other_statuses: tuple[str, ...] = ()

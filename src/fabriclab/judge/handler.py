@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
+from fabriclab.given.spelling import meant
 from fabriclab.judge import manifest
 from fabriclab.judge.manifest import Manifest
 from fabriclab.samples import package
-from fabriclab.world.spelling import meant
 
 RECORDER = ".fabriclab"
 PUBLISHER = "Lab"

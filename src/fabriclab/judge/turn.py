@@ -172,6 +172,7 @@ def _stage(turn: Turn, commands: tuple[Command, ...], reports: Reports, problem:
         commands=tuple(_waited(one) for one in commands),
         problem=problem,
         reported=tuple(_reported(one) for one in handlers),
+        words=tuple(_word(one) for one in handlers),
         message=_unrecorded(turn, hearing.one_line(hearing.message(handlers[-1]), 400)) if handlers else "",
         agent_died=died or orphaned,
     )
@@ -189,11 +190,15 @@ def _waited(command: Command) -> Command:
 
 
 def _reported(handler: Mapping[str, Any]) -> str:
-    extension = hearing.settings_status(handler)
     settings = handler.get("runtimeSettingsStatus")
     instance = settings.get("extensionName") if isinstance(settings, Mapping) else None
-    said = str(extension.get("status")) if extension else f"{handler.get('status')}, code {handler.get('code')}"
+    said = _word(handler) + ("" if hearing.settings_status(handler) else f", code {handler.get('code')}")
     return f"{instance}: {said}" if instance else said
+
+
+def _word(handler: Mapping[str, Any]) -> str:
+    """The status of what an extension says; where it says nothing, of its handler."""
+    return str((hearing.settings_status(handler) or handler).get("status"))
 
 
 def _instances(turn: Turn, command: str) -> tuple[str, ...]:

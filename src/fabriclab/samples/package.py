@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fabriclab.world.spelling import meant
+from fabriclab.given.spelling import meant
 
 MANIFEST = "HandlerManifest.json"
 SHELL = "shell"

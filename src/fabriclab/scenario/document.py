@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fabriclab.documents.ovf import NIL
 from fabriclab.faults.rule import Rule
+from fabriclab.given.spelling import meant
 from fabriclab.guests.adapter import SANDBOX, SYSTEMD, VM
 from fabriclab.guests.login import KeyPair
 from fabriclab.guests.machine import FABRIC_ROUTES, LOOKS, SYSTEM_DISKS
@@ -19,7 +20,6 @@ from fabriclab.scenario.expected import END, START, Expectation
 from fabriclab.scenario.medium import Medium
 from fabriclab.scenario.step import InsertMedium, Step
 from fabriclab.scenario.table import BadScenario, Table
-from fabriclab.world.spelling import meant
 from fabriclab.world.switches import UnknownSwitch, switch
 from fabriclab.world.values import Identity, World
 

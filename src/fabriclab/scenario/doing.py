@@ -8,7 +8,7 @@ from fabriclab.scenario.packages import build
 from fabriclab.world.events import PublishExtensions, PutExtension
 from fabriclab.world.extension import CONTAINER
 
-STANDS_STILL = {"guest stands still": True, "guest goes on": False}
+PAUSE = "pause"  # the kind of the entry that says whether the guest stands still
 
 
 class StepFailed(Exception):
@@ -50,8 +50,8 @@ def do(what: steps.Do, lab: Lab) -> str | None:
         _change_disks(what, lab)
     elif isinstance(what, steps.Pause):
         lab.guest.pause(over=what.over)
-        said = next(text for text, still in STANDS_STILL.items() if still != what.over)
-        lab.journal.add("guest", said, who=LAB)
+        said, facts = "guest goes on" if what.over else "guest stands still", {"kind": PAUSE, "over": what.over}
+        lab.journal.add("guest", said, who=LAB, facts=facts)
     elif isinstance(what, steps.Run):
         return _run(what, lab)
     else:

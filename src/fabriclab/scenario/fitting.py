@@ -10,7 +10,7 @@ from enum import Enum
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from fabriclab.world.spelling import meant, none_of
+from fabriclab.given.spelling import meant, none_of
 
 T = TypeVar("T")
 

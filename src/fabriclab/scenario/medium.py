@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, fields, replace
 
 from fabriclab.documents import ovf as document
 from fabriclab.documents.ovf import NIL, Ovf, PublicKey
+from fabriclab.given.spelling import meant
 from fabriclab.guests.login import KeyPair
 from fabriclab.scenario.table import Table
-from fabriclab.world.spelling import meant
 
 GENERATED = "generated"
 CERTIFICATE = "certificate:"  # before the id of a tenant certificate, in place of a fingerprint

@@ -5,6 +5,7 @@ their own (emulator/pollers.py). Beside it the same requests are answered by h11
 needs, no emulator on this library can go below.
 """
 
+import http.client
 import json
 import socket
 import subprocess
@@ -22,7 +23,7 @@ from fabriclab.emulator.binder import LoopbackBinder
 from fabriclab.emulator.descriptors import allow
 from fabriclab.emulator.fabric import Fabric
 from fabriclab.emulator.limits import Limits
-from fabriclab.emulator.pollers import PATIENCE, Outcome, Wanted
+from fabriclab.emulator.pollers import PATIENCE, REQUEST, Outcome, Wanted
 from fabriclab.journal.journal import Journal
 from fabriclab.scenario import footprint
 from fabriclab.world.values import World
@@ -122,10 +123,6 @@ def _port(fabric: Fabric) -> int:
 
 def _reply(port: int) -> bytes:
     """The body that the emulator answers with."""
-    import http.client
-
-    from fabriclab.emulator.pollers import REQUEST
-
     with socket.create_connection(("127.0.0.1", port), PATIENCE) as asked:
         asked.sendall(REQUEST)
         answer = http.client.HTTPResponse(asked)

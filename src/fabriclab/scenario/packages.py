@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from fabriclab.given.spelling import meant
 from fabriclab.samples import hostile, package
 from fabriclab.scenario.step import Source
-from fabriclab.world.spelling import meant
 
 KINDS = ("sample", "hostile", "directory", "package")
 

@@ -7,13 +7,13 @@ Events are written as their class is called, in lower case with hyphens, and the
 import re
 from collections.abc import Callable
 from dataclasses import fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
 from fabriclab.faults.parse import BadFault
 from fabriclab.faults.parse import parse as parse_fault
 from fabriclab.faults.rule import Rule
+from fabriclab.given.spelling import nearest
 from fabriclab.scenario import disks, medium, packages
 from fabriclab.scenario import step as values
 from fabriclab.scenario.expected import START
@@ -49,7 +49,7 @@ def parse_do(table: Table) -> Do:
 def unknown_verb(verb: str) -> str:
     """The reason, with the verbs that are spelt nearly so, else a word on where they all stand."""
     known = sorted(VERBS)
-    near = get_close_matches(verb.replace("_", "-"), known, 2) or [one for one in known if verb and verb in one.split("-")][:4]
+    near = nearest(verb.replace("_", "-"), known, 2) or [one for one in known if verb and verb in one.split("-")][:4]
     return f'"{verb}" is no verb; ' + (f"did you mean {' or '.join(near)}?" if near else "`fabriclab do` lists them all")
 
 

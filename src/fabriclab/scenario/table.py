@@ -3,22 +3,17 @@
 Every complaint names file, key and reason: a misspelt key would silently test something else.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from fabriclab.given import toml
+from fabriclab.given.spelling import none_of
 from fabriclab.scenario import fitting
 from fabriclab.scenario.expected import START
-from fabriclab.world.spelling import none_of
-
-tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
 T = TypeVar("T")
-
-LONGEST = 16 << 20  # bytes of a file
 
 
 class BadScenario(Exception):
@@ -176,14 +171,6 @@ class Table:
 def read(path: Path) -> Table:
     """The document of a file, which may be a pipe. Raises BadScenario for one that is no TOML, or too much of it."""
     try:
-        with path.open("rb") as file:
-            data = file.read(LONGEST + 1)
-        if len(data) > LONGEST:
-            raise BadScenario(f"{path}: longer than {LONGEST >> 20} MiB")
-        return Table(tomllib.loads(data.decode()), str(path))
-    except OSError as problem:
-        raise BadScenario(f"{path}: {problem.strerror}") from problem
-    except ValueError as problem:
-        raise BadScenario(f"{path}: {problem}") from problem
-    except RecursionError as problem:
-        raise BadScenario(f"{path}: lists or tables in each other, too deep to be read") from problem
+        return Table(toml.read(path), str(path))
+    except toml.Unreadable as problem:
+        raise BadScenario(str(problem)) from problem

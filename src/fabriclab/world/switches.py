@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any
 
-from fabriclab.world.spelling import meant
+from fabriclab.given.spelling import meant
 
 
 class Certificates(str, Enum):

@@ -1,7 +1,7 @@
 // What a person does to the lab: publish, and everything that happens to a VM; each as a step of a scenario.
 
 import { $, fill, h, whenChanged } from "./dom.js";
-import { act, get, parsed, post, submitted } from "./lab.js";
+import { act, offers, parsed, post, settingsOf, submitted } from "./lab.js";
 
 const always = () => true;
 // [group, [label, step, whether it can be done now]]; a button that cannot do anything now rests.
@@ -61,11 +61,8 @@ const free = (taken) => [..."cdefghijklmnop"].map((one) => `sd${one}`).find((one
 submitted($("publish"), async (form) => {
   const own = form.get("own").trim();
   const source = !own ? { sample: form.get("sample") } : own.endsWith(".zip") ? { package: own } : { directory: own };
-  const extension = { ...source, name: form.get("name").trim(), version: form.get("version"), sequence: Number(next.get(form.get("name").trim()) ?? 0) };
-  for (const key of ["public", "protected"]) {
-    const value = parsed(form.get(key), `${key} settings`, undefined);
-    if (value !== undefined) extension[key] = value;
-  }
+  const name = form.get("name").trim();
+  const extension = { ...source, name, version: form.get("version"), sequence: Number(next.get(name) ?? 0), ...settingsOf(form) };
   return post("do", { do: "publish", channel: form.get("channel"), extension: [extension] });
 });
 
@@ -106,11 +103,11 @@ const about = () => ($("sample-about").textContent = (samples[$("sample").value]
 $("sample").addEventListener("change", about);
 $("any").elements.verb.addEventListener("change", (event) => template(event.target.value));
 
-get("offers").then((offers) => {
-  ({ verbs, samples } = offers);
+offers.then((known) => {
+  ({ verbs, samples } = known);
   fill("sample", ...Object.keys(samples).map((name) => h("option", { selected: name === "good" }, name)));
   about();
-  $("disk").elements.content.append(...offers.contents.map((name) => h("option", { selected: name === "nothing" }, name)));
+  $("disk").elements.content.append(...known.contents.map((name) => h("option", { selected: name === "nothing" }, name)));
   $("any").elements.verb.append(...Object.keys(verbs).map((name) => h("option", { selected: name === "note" }, name)));
   template("note");
 });

@@ -2,7 +2,7 @@
 // half written in it survives every report.
 
 import { $, fill, h, pill, seconds } from "./dom.js";
-import { act, get, parsed, post, say, submitted, textOf, want } from "./lab.js";
+import { act, get, post, say, settingsOf, submitted, textOf, want } from "./lab.js";
 import { prepare } from "./act.js";
 
 const rows = new Map();
@@ -51,12 +51,7 @@ function make(key, name, instance) {
   const row = { head, body, parts, summary, message, substatus, history, buttons, settings, touched: false, look, details, before: "" };
   settings.addEventListener("input", () => (row.touched = true));
   submitted(settings, async (form) => {
-    const step = { do: "change-settings", name, instance };
-    for (const one of ["public", "protected"]) {
-      const value = parsed(form.get(one), `${one} settings`, undefined);
-      if (value !== undefined) step[one] = value;
-    }
-    const told = await post("do", step);
+    const told = await post("do", { do: "change-settings", name, instance, ...settingsOf(form) });
     row.touched = false;
     return told;
   });

@@ -1,7 +1,7 @@
 // Faults: the switches show what is in force, whoever put it there; any other one in words, with the way to lift it.
 
 import { $, fill, h, whenChanged } from "./dom.js";
-import { act, get, post, submitted } from "./lab.js";
+import { act, offers, post, submitted } from "./lab.js";
 
 let tables = {};
 
@@ -45,10 +45,10 @@ submitted(form, (given) => {
   return post("do", step);
 });
 
-get("offers").then((offers) => {
-  tables = offers.faults;
+offers.then((known) => {
+  tables = known.faults;
   const said = { status: "answered with a status", delay: "answered late" };
-  form.elements.effect.append(...Object.entries(offers.effects).map(([name, text]) => h("option", { value: name, selected: name === "status" }, said[name] ?? text)));
-  form.elements.service.append(...Object.entries(offers.services).map(([name, text]) => h("option", { value: name }, text)));
+  form.elements.effect.append(...Object.entries(known.effects).map(([name, text]) => h("option", { value: name, selected: name === "status" }, said[name] ?? text)));
+  form.elements.service.append(...Object.entries(known.services).map(([name, text]) => h("option", { value: name }, text)));
   ownKeys();
 });

@@ -47,6 +47,9 @@ export async function get(path) {
   }
 }
 
+// What can be done, and with what; it does not change.
+export const offers = get("offers");
+
 export const textOf = (told) => (typeof told === "string" ? told || "(nothing)" : told.error);
 
 export function listen(take, changed) {
@@ -64,6 +67,16 @@ export function parsed(text, name, empty) {
   } catch (problem) {
     throw new Error(`${name}: no JSON: ${problem.message}`);
   }
+}
+
+// The settings that a form gives; what is left empty is not among them.
+export function settingsOf(form) {
+  const found = {};
+  for (const one of ["public", "protected"]) {
+    const value = parsed(form.get(one), `${one} settings`, undefined);
+    if (value !== undefined) found[one] = value;
+  }
+  return found;
 }
 
 // A form whose mistakes are said in it, beside the button; the button rests while the lab works.

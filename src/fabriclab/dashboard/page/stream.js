@@ -8,12 +8,13 @@ const SHOWN = 400;
 let all = [];
 let chosen = 0;
 
+const failed = (one) => one.method != null && (one.status == null || one.status >= 400);
 const words = (one) =>
-  [one.service, one.who, one.summary, one.method, one.target, one.status, one.fault && "fault struck", one.refusal && "refused", one.method && (one.status == null || one.status >= 400) && "failed", one.kind].join(" ").toLowerCase();
+  [one.service, one.who, one.summary, one.method, one.target, one.status, one.fault && "fault struck", one.refusal && "refused", failed(one) && "failed", one.kind].join(" ").toLowerCase();
 
 function answer(one) {
   if (one.method == null) return "";
-  const bad = one.refusal || one.fault || one.status == null || one.status >= 400;
+  const bad = one.refusal || one.fault || failed(one);
   return h("span", { class: `pill ${bad ? "bad" : "good"}`, title: one.refusal ?? one.fault ?? "" }, one.status ?? "no answer", one.fault ? ", struck" : one.refusal ? ", refused" : "");
 }
 

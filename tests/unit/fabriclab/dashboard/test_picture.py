@@ -5,7 +5,7 @@ from typing import Any
 from fabriclab.dashboard.picture import Picture, row
 from fabriclab.journal.entry import Exchange
 from fabriclab.journal.journal import Journal
-from fabriclab.scenario import service
+from fabriclab.scenario import doing, service
 
 
 class Clock:
@@ -82,8 +82,8 @@ def test_an_extension_of_an_hour_later_does_not_stretch_the_chart_of_the_boot() 
 def test_a_guest_that_was_paused_is_known_to_stand_still_until_it_goes_on() -> None:
     bench = Bench()
     seen = []
-    for text in ("guest stands still", "guest goes on"):
-        bench.journal.add("guest", text, who="lab")
+    for over in (False, True):
+        bench.journal.add("guest", "a pause", facts={"kind": doing.PAUSE, "over": over}, who="lab")
         seen.append(bench.picture.paused)
     assert seen == [True, False]
 

@@ -7,6 +7,7 @@ import pytest
 
 from fabriclab.documents.ovf import NIL
 from fabriclab.faults.effects import Status
+from fabriclab.given import toml
 from fabriclab.guests.login import KeyPair
 from fabriclab.scenario import document, table
 from fabriclab.scenario import step as steps
@@ -20,7 +21,7 @@ KEY = KeyPair(b"private", "ssh-ed25519 AAAA lab")
 
 
 def parse(text: str, path: Path = Path("some.toml")) -> Scenario:
-    return document.parse(table.Table(table.tomllib.loads(text), str(path)), path)
+    return document.parse(table.Table(toml.loads(text), str(path)), path)
 
 
 def refusal(text: str) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from fabriclab.given import toml
 from fabriclab.guests.adapter import SANDBOX, SYSTEMD, VM, Adapter
 from fabriclab.scenario import document, outside, table
 from fabriclab.scenario.document import Scenario, load
@@ -99,5 +100,5 @@ def test_all_else_is_said_with_what_hangs_on_it(tmp_path: Path) -> None:
     ],
 )
 def test_a_key_that_has_no_effect_in_a_guest_is_named(text: str, guest: str, image: Path | None, said: list[str]) -> None:
-    part = document.parse(table.Table(table.tomllib.loads(text), "some.toml"), Path("some.toml")).machine
+    part = document.parse(table.Table(toml.loads(text), "some.toml"), Path("some.toml")).machine
     assert list(outside.unheeded(part, Adapter("any", Path("any.toml"), guest=guest, image=image))) == said

@@ -8,6 +8,7 @@ import pytest
 
 from fabriclab.documents.ovf import Ovf
 from fabriclab.faults import parse
+from fabriclab.given import toml
 from fabriclab.samples import package
 from fabriclab.scenario import document, expectations, packages, steps, table
 
@@ -20,7 +21,7 @@ def test_the_example_is_a_scenario_that_can_be_run() -> None:
     examples = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     assert examples
     for text in examples:
-        found = document.parse(table.Table(table.tomllib.loads(text), "docs/lab.md"), Path("docs/lab.md"))
+        found = document.parse(table.Table(toml.loads(text), "docs/lab.md"), Path("docs/lab.md"))
         document.demand_expectations(found)
 
 

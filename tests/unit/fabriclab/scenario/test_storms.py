@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fabriclab.given import toml
 from fabriclab.scenario import document, storms
 from fabriclab.scenario.storms import FaultTable
-from fabriclab.scenario.table import tomllib
 
 
 def test_the_same_seed_gives_the_same_faults_and_another_gives_others() -> None:
@@ -50,6 +50,6 @@ def test_a_shrunk_scenario_is_the_one_that_failed(tmp_path: Path, before: str) -
     plain = document.load(path)
     shrunk = tmp_path / "shrunk.toml"
     shrunk.write_text(storms.written(path.read_text(), tables, "seed 3"))
-    assert tomllib.loads(shrunk.read_text())["fault"][-len(tables) :] == tables
+    assert toml.loads(shrunk.read_text())["fault"][-len(tables) :] == tables
     wanted, found = storms.under(plain, tables), document.load(shrunk)
     assert (found.faults, found.expectations, found.steps) == (wanted.faults, wanted.expectations, wanted.steps)
