@@ -78,6 +78,10 @@ def test_after_packers_call_nothing_of_the_old_machine_is_left_and_another_docum
     assert traces(lab, *secrets) == []
 
 
+def test_the_librarys_scenario_holds() -> None:
+    assert labs.not_held(labs.run(document.find("deprovision"))) == []
+
+
 def test_a_dry_run_prints_its_plan_and_touches_nothing(lab: Lab) -> None:
     before = tree(lab)
     done = asked(lab, b"", "-deprovision+user", "-dry-run")
