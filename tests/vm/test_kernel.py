@@ -13,6 +13,8 @@ from fabriclab.guests.root import RootUnavailable
 from fabriclab.guests.sandbox import Disk
 from fabriclab.guests.vm_machine import CONSOLE, VmMachine
 from fabriclab.journal.journal import Journal
+from fabriclab.scenario import document
+from fabriclab.scenario.execution import execute
 from fabriclab.scenario.lab import Lab, opened
 from fabriclab.scenario.runner import Runner
 from scenarios import labs
@@ -68,6 +70,11 @@ def timeouts(lab: Lab) -> dict[str, str]:
 
 def await_timeouts(lab: Lab, disks: int) -> dict[str, str]:
     return labs.settled(lambda: timeouts(lab), lambda seen: [*seen.values()] == ["300"] * disks, vm_labs.PATIENCE)
+
+
+def test_the_librarys_scenario_of_disk_timeouts_holds() -> None:
+    result = execute(document.find("scsi-timeout"), vm_labs.adapter_of(), Journal(), lambda event: None, lambda text: None)
+    assert labs.not_held(result) == []
 
 
 def test_scsi_disks_have_their_timeout_and_one_that_is_attached_has_it_at_once(tmp_path: Path) -> None:
